@@ -1,0 +1,1 @@
+"""What happens to stored tokens: kept, evicted, retrieved, offloaded."""

@@ -1,0 +1,61 @@
+"""Keys, values and positions in preallocated memory that grows by half: no copy per token."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+FIRST = 256
+"""Slots of the first allocation at least."""
+
+
+class Buffer:
+    """A growing run of slots [B, G, S, D]; positions are shared by the heads, [B, S]."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._capacity = 0
+        self._k: Tensor
+        self._v: Tensor
+        self._pos: Tensor
+
+    def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
+        """Write tokens behind those stored."""
+        end = self.length + k_BGTD.shape[2]
+        if end > self._capacity:
+            self._grow(k_BGTD, v_BGTD, pos_BT, end)
+        self._k[:, :, self.length : end] = k_BGTD
+        self._v[:, :, self.length : end] = v_BGTD
+        self._pos[:, self.length : end] = pos_BT
+        self.length = end
+
+    def tail(self, slots: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Views of the last `slots` keys and values [B, G, S, D] and positions [B, G, S]."""
+        cut = slice(max(0, self.length - slots), self.length)
+        pos_BGS = self._pos[:, None, cut].expand(-1, self._k.shape[1], -1)
+        return self._k[:, :, cut], self._v[:, :, cut], pos_BGS
+
+    def truncate(self, length_B: Tensor) -> None:
+        """Forget every column that holds a token at its row's `length_B` or later."""
+        self.length = int((self._pos[:, : self.length] < length_B[:, None]).all(0).sum())
+
+    def drop(self, slots: int) -> None:
+        """Forget the first `slots` tokens."""
+        kept = self.length - slots
+        for store in (self._k, self._v):
+            store[:, :, :kept] = store[:, :, slots : self.length].clone()
+        self._pos[:, :kept] = self._pos[:, slots : self.length].clone()
+        self.length = kept
+
+    def nbytes(self) -> int:
+        """Bytes allocated, room to grow included."""
+        return sum(x.nbytes for x in (self._k, self._v, self._pos)) if self._capacity else 0
+
+    def _grow(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor, needed: int) -> None:
+        self._capacity = max(FIRST, needed, self._capacity + self._capacity // 2)
+        k, v = (x.new_empty(*x.shape[:2], self._capacity, x.shape[3]) for x in (k_BGTD, v_BGTD))
+        pos = pos_BT.new_empty(pos_BT.shape[0], self._capacity)
+        if self.length:
+            k[:, :, : self.length] = self._k[:, :, : self.length]
+            v[:, :, : self.length] = self._v[:, :, : self.length]
+            pos[:, : self.length] = self._pos[:, : self.length]
+        self._k, self._v, self._pos = k, v, pos

@@ -1,0 +1,54 @@
+"""The store of a sliding-window layer: a model's own design, not a choice of method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+from longspan.core.types import EMPTY, KV, Look, NotRewindable
+from longspan.kv.buffer import Buffer
+
+SLACK = 512
+"""Slots kept beyond the window, so that trimming and rolling back are rare events and not per-token ones."""
+
+
+class WindowStore:
+    """The last `window` tokens that a query of a sliding layer may see, itself included."""
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self._buffer = Buffer()
+        self._new = 0
+        self._dropped = 0
+        self._holes = False
+
+    def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
+        """Store the tokens of this call, forgetting those out of every later query's sight."""
+        surplus = self._buffer.length - (self.window - 1)
+        if surplus > SLACK:
+            self._buffer.drop(surplus)
+            self._dropped += surplus
+        if pos_BT.shape[0] > 1:
+            self._holes = self._holes or bool((pos_BT == EMPTY).any())
+        self._buffer.append(k_BGTD, v_BGTD, pos_BT)
+        self._new = k_BGTD.shape[2]
+
+    def read(self, q_BHTD: Tensor, q_BT: Tensor) -> Iterable[KV]:
+        """Return what any of the queries may see; a single query sees all of it."""
+        reach = self.window if self._new > 1 else 0
+        slots = self.window - 1 + self._new
+        return [KV(*self._buffer.tail(slots), new=self._new, reach=reach, holes=self._holes)]
+
+    def observe(self, look: Look) -> None:
+        """Nothing to learn."""
+
+    def truncate(self, length_B: Tensor) -> None:
+        """Forget positions from `length_B` on, if the window before it is still here."""
+        self._buffer.truncate(length_B)
+        if self._dropped and self._buffer.length < self.window - 1:
+            raise NotRewindable(f"the sliding window of {self.window} tokens to roll back to is gone")
+
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self._buffer.nbytes()

@@ -1,0 +1,26 @@
+"""A way to run a model on long input: one choice per seam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from longspan.core.types import KVPolicy, Pattern, PositionMap, Spectrum
+from longspan.kv.full import Full
+from longspan.pattern.dense import Dense
+from longspan.position import plain as position
+from longspan.rope import plain as rope
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One choice per seam; the default runs the model as it was trained, faster."""
+
+    rope: Spectrum = field(default_factory=rope.Plain)
+    positions: PositionMap = field(default_factory=position.Plain)
+    pattern: Pattern = field(default_factory=Dense)
+    kv: KVPolicy = field(default_factory=Full)
+
+    @property
+    def rotates_on_write(self) -> bool:
+        """Whether stored keys are final, so that a decoded token turns one key and not all of them."""
+        return self.positions.fixed and not self.kv.raw_keys

@@ -1,0 +1,215 @@
+"""One request's life on a taken-over model: prefill in chunks, decode, roll back, more turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from longspan.core.attend import Page, Seen, attend
+from longspan.core.errors import InputError
+from longspan.core.progress import Progress, silent
+from longspan.core.types import EMPTY, Layer, Moment, Rotation, Store
+from longspan.kv.window import WindowStore
+from longspan.models import takeover
+from longspan.models.method import Method
+from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope
+from longspan.pattern.dense import Dense
+from longspan.position.plain import Plain
+
+SLIDING = "sliding_attention"
+"""The layer type, where types have rotary embeddings of their own, that always sees its trained distances."""
+CHUNK = 512
+"""Prompt tokens per forward pass."""
+
+
+class Session:
+    """Stored tokens of a batch of texts and the model that reads them; use it in a `with` block.
+
+    `length` is the tokens the request may reach (prompt and reply): a spectrum that depends on length is chosen for it
+    once, and chosen anew, everything recomputed, should the request outgrow it.
+    """
+
+    def __init__(self, model: Any, method: Method, *, length: int = 0) -> None:
+        takeover.check(model)
+        self.method = method
+        self._model = model
+        self._ropes = {kind: read_rope(model.get_decoder(), kind) for kind in layer_types(model.get_decoder())}
+        self._stores: dict[int, Store] = {}
+        self._pages: dict[int, Page] = {}
+        self._history: list[tuple[Tensor, Tensor]] = []
+        self._angles: dict[str, tuple[Tensor, Tensor]] = {}
+        self._moment: Moment = "chunk"
+        self._pos_BT = torch.empty(0)
+        self._length = max(length, *(rope.window for rope in self._ropes.values()))
+        self._rotations = self._spectra(self._length)
+
+    def __enter__(self) -> Self:
+        takeover.acquire(self._model)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stores.clear()
+        takeover.release(self._model)
+
+    @property
+    def tokens(self) -> list[int]:
+        """Tokens stored in each row."""
+        return [int(n) for n in self._next_B()] if self._history else []
+
+    def nbytes(self) -> int:
+        """Bytes of stored tokens on the computing device."""
+        return sum(store.nbytes() for store in self._stores.values())
+
+    @torch.inference_mode()
+    def prefill(self, prompts: Sequence[Sequence[int]], *, chunk: int = CHUNK, progress: Progress = silent) -> Tensor:
+        """Read one prompt (or next turn) per row: the next token's logits [B, V] in float32.
+
+        Rows of different lengths are padded on the left, which changes no row's result.
+        """
+        if not prompts or min(len(prompt) for prompt in prompts) == 0:
+            raise InputError("a prompt is empty: give at least one token for each row")
+        tokens_BT, pos_BT = self._padded(prompts)
+        self._fit(int(pos_BT.max()) + 1)
+        return self._read(tokens_BT, pos_BT, chunk, progress)
+
+    @torch.inference_mode()
+    def decode(self, tokens_BT: Tensor) -> Tensor:
+        """Append T tokens to every row: logits [B, T, V] in float32 after each of them."""
+        T = tokens_BT.shape[1]
+        tokens_BT = tokens_BT.to(self._model.device)
+        pos_BT = self._next_B()[:, None] + torch.arange(T, device=tokens_BT.device)
+        self._fit(int(pos_BT.max()) + 1)
+        return self._forward(tokens_BT, pos_BT, "token", keep=T)
+
+    def rewind(self, tokens: int) -> None:
+        """Forget the last tokens of every row; NotRewindable where a method gave up what that needs."""
+        length_B = self._next_B() - tokens
+        for store in self._stores.values():
+            store.truncate(length_B)
+        text_BT, pos_BT = self._text()
+        self._history = [(text_BT[:, :-tokens], pos_BT[:, :-tokens])] if tokens else self._history
+
+    def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int) -> Tensor:
+        """Store a layer's new keys and values, attend, let the store learn: output [B, H, T, D]."""
+        index = module.layer_idx
+        if index not in self._stores:
+            self._open_layer(module, query, key, scale, window)
+        store, page = self._stores[index], self._pages[index]
+        store.append(key, value, self._pos_BT)
+        out = attend(page, query, self._pos_BT, store.read(query, self._pos_BT))
+        store.observe(Seen(page, query, self._pos_BT, self._moment))
+        return out
+
+    def angles(self, layer_type: str) -> tuple[Tensor, Tensor] | None:
+        """Cosine and sine of the running tokens, or None where methods turn queries and keys themselves."""
+        if not self._rotates(layer_type):
+            return None
+        if layer_type not in self._angles:
+            self._angles[layer_type] = angles_at(self._pos_BT, self._rotations[layer_type])
+        return self._angles[layer_type]
+
+    def _rotates(self, layer_type: str) -> bool:
+        return layer_type == SLIDING or self.method.rotates_on_write
+
+    def _spectra(self, length: int) -> dict[str, Rotation]:
+        """Each layer type's rotation for a request of `length`; layers that slide stay as trained."""
+        return {
+            kind: replace(rope.rotation if kind == SLIDING else self.method.rope(rope, length), layout=rope.rotation.layout)
+            for kind, rope in self._ropes.items()
+        }
+
+    def _fit(self, length: int) -> None:
+        """Where the request outgrows its planned length and that changes the spectrum, read everything again."""
+        if length <= self._length:
+            return
+        self._length = max(length, self._length + self._length // 4)
+        before, self._rotations = self._rotations, self._spectra(self._length)
+        if self._history and any(not _same(before[kind], self._rotations[kind]) for kind in before):
+            text_BT, pos_BT = self._text()
+            self._history.clear()
+            self._stores.clear()
+            self._read(text_BT, pos_BT, CHUNK, silent)
+
+    def _text(self) -> tuple[Tensor, Tensor]:
+        return torch.cat([text for text, _ in self._history], 1), torch.cat([pos for _, pos in self._history], 1)
+
+    def _next_B(self) -> Tensor:
+        return torch.stack([pos.amax(1) for _, pos in self._history[-1:]]).amax(0) + 1
+
+    def _padded(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        most = max(len(prompt) for prompt in prompts)
+        text_BT = torch.tensor([[0] * (most - len(prompt)) + list(prompt) for prompt in prompts])
+        index_T = torch.arange(most)
+        pad_B1 = torch.tensor([[most - len(prompt)] for prompt in prompts])
+        start_B1 = self._next_B().cpu()[:, None] if self._history else torch.zeros_like(pad_B1)
+        pos_BT = torch.where(index_T >= pad_B1, index_T - pad_B1 + start_B1, EMPTY)
+        return text_BT.to(self._model.device), pos_BT.to(self._model.device)
+
+    def _read(self, text_BT: Tensor, pos_BT: Tensor, chunk: int, progress: Progress) -> Tensor:
+        total, logits_BTV = text_BT.shape[1], torch.empty(0)
+        for start in range(0, total, chunk):
+            end = min(start + chunk, total)
+            moment: Moment = "prompt_end" if end == total else "chunk"
+            logits_BTV = self._forward(text_BT[:, start:end], pos_BT[:, start:end], moment, keep=1)
+            progress("prefill", end * text_BT.shape[0], total * text_BT.shape[0], "tokens")
+        return logits_BTV[:, -1]
+
+    def _forward(self, text_BT: Tensor, pos_BT: Tensor, moment: Moment, *, keep: int) -> Tensor:
+        self._pos_BT, self._moment, self._angles = pos_BT, moment, {}
+        with takeover.running(self):
+            logits_BTV = self._model(
+                input_ids=text_BT, position_ids=pos_BT.clamp_min(0), use_cache=False, logits_to_keep=keep
+            ).logits.float()
+            if not bool(torch.isfinite(logits_BTV).all()):
+                raise InputError(non_finite(self._model, text_BT, pos_BT))
+        self._history.append((text_BT, pos_BT))
+        return logits_BTV
+
+    def _open_layer(self, module: Any, query: Tensor, key: Tensor, scale: float, window: int) -> None:
+        kind = getattr(module, "layer_type", SHARED)
+        kind = kind if kind in self._ropes else SHARED
+        depth = len(self._model.get_decoder().layers)
+        layer = Layer(
+            index=module.layer_idx,
+            depth=depth,
+            num_heads=query.shape[1],
+            num_kv_heads=key.shape[1],
+            head_dim=query.shape[3],
+            rotation=self._rotations[kind],
+            rotated=self._rotates(kind),
+            device=key.device,
+            dtype=key.dtype,
+        )
+        self._stores[layer.index] = WindowStore(window) if window else self.method.kv.open(layer)
+        positions, pattern = (Plain(), Dense()) if window else (self.method.positions, self.method.pattern)
+        self._pages[layer.index] = Page(layer, positions, pattern, scale)
+
+
+def _same(a: Rotation, b: Rotation) -> bool:
+    return torch.equal(a.frequencies_P, b.frequencies_P) and a.temperature == b.temperature
+
+
+def non_finite(model: Any, text_BT: Tensor, pos_BT: Tensor) -> str:
+    """Run the tokens once more with ears on every layer: which one first gives numbers that are none."""
+    bad: list[int] = []
+
+    def listen(module: Any, args: Any, out: Any) -> None:
+        hidden = out[0] if isinstance(out, tuple) else out
+        if not bool(torch.isfinite(hidden).all()):
+            bad.append(module.self_attn.layer_idx)
+
+    hooks = [layer.register_forward_hook(listen) for layer in model.get_decoder().layers]
+    try:
+        model(input_ids=text_BT, position_ids=pos_BT.clamp_min(0), use_cache=False, logits_to_keep=1)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    where = f"layer {bad[0]}" if bad else "the output head"
+    return f"{where} of {type(model).__name__} gave non-finite numbers: damaged weights, or {model.dtype} overflows; try --dtype float32"

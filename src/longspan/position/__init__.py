@@ -1,0 +1,1 @@
+"""One position map per file: which distances the model sees."""

@@ -1,0 +1,100 @@
+"""A session gives what transformers gives, however the text arrives."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+
+from longspan.models.method import Method
+from longspan.models.session import Session
+from longspan.models.tiny import FAMILIES, tiny
+
+CLOSE = {"atol": 2e-5, "rtol": 1e-4}
+
+
+def text(rows: int, length: int, seed: int = 0) -> torch.Tensor:
+    return torch.randint(2, 120, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def greedy(model, tokens, steps):
+    return model.generate(tokens, max_new_tokens=steps, do_sample=False, eos_token_id=None)[:, tokens.shape[1] :]
+
+
+def ours(model, prompts, steps, method=None, chunk=512):
+    with Session(model, method or Method()) as session:
+        token = session.prefill(prompts, chunk=chunk).argmax(-1, keepdim=True)
+        out = [token]
+        for _ in range(steps - 1):
+            token = session.decode(token)[:, -1].argmax(-1, keepdim=True)
+            out.append(token)
+    return torch.cat(out, 1)
+
+
+@pytest.mark.parametrize("chunk", [512, 16, 7])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_and_greedy_tokens_equal_transformers(family, chunk):
+    model, tokens = tiny(family), text(2, 63)
+    want = model(tokens).logits[:, -1]
+    with Session(model, Method()) as session:
+        got = session.prefill(tokens.tolist(), chunk=chunk)
+    torch.testing.assert_close(got, want, **CLOSE)
+    assert torch.equal(ours(model, tokens.tolist(), 12, chunk=chunk), greedy(model, tokens, 12))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_batch_gives_each_row_its_own_result(family):
+    model = tiny(family)
+    rows = [text(1, n, seed=n)[0].tolist() for n in (40, 23, 1)]
+    together = ours(model, rows, 10, chunk=16)
+    for row, got in zip(rows, together, strict=True):
+        assert torch.equal(got[None], ours(model, [row], 10))
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3", "cohere"])
+def test_rolling_back_equals_never_having_read(family):
+    model, tokens = tiny(family), text(2, 40)
+    with Session(model, Method()) as session:
+        session.prefill(tokens.tolist())
+        want = session.decode(text(2, 3, seed=1))
+        session.rewind(3)
+        session.decode(text(2, 5, seed=2))
+        session.rewind(5)
+        assert session.tokens == [40, 40]
+        torch.testing.assert_close(session.decode(text(2, 3, seed=1)), want, **CLOSE)
+
+
+def test_a_second_turn_equals_one_prompt():
+    model, tokens = tiny("llama"), text(1, 50)
+    with Session(model, Method()) as session:
+        session.prefill(tokens[:, :30].tolist())
+        got = session.prefill(tokens[:, 30:].tolist(), chunk=8)
+    torch.testing.assert_close(got, model(tokens).logits[:, -1], **CLOSE)
+
+
+def test_the_model_is_as_it_was():
+    model, tokens = tiny("gemma3"), text(1, 30)
+    rotary, before = model.get_decoder().rotary_emb, model(tokens).logits
+    with Session(model, Method()) as session:
+        session.prefill(tokens.tolist())
+        torch.testing.assert_close(model(tokens).logits, before)
+    assert model.get_decoder().rotary_emb is rotary
+    assert model.config._attn_implementation == "sdpa"
+    assert torch.equal(model(tokens).logits, before)
+
+
+def test_two_threads_get_what_they_get_alone():
+    model, prompts = tiny("llama"), [text(1, 60, seed=n).tolist() for n in range(4)]
+    alone = [ours(model, prompt, 30, chunk=16) for prompt in prompts]
+    together: dict[int, torch.Tensor] = {}
+    threads = [
+        threading.Thread(target=lambda n=n: together.__setitem__(n, ours(model, prompts[n], 30, chunk=16)))
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(torch.equal(alone[n], together[n]) for n in range(4))
