@@ -73,11 +73,20 @@ def _bias(mask: Tensor, q_BHTD: Tensor, stored: int) -> Tensor:
 
 
 def _scores(q_BHTD: Tensor, k_BGSD: Tensor, scale: float) -> Tensor:
-    return (fold(q_BHTD, k_BGSD.shape[1]) * scale) @ k_BGSD.transpose(-1, -2)
+    return _each(fold(q_BHTD, k_BGSD.shape[1]) * scale, k_BGSD.transpose(-1, -2))
 
 
 def _mix(weights: Tensor, v_BGSD: Tensor, q_BHTD: Tensor) -> Tensor:
-    return (weights.to(v_BGSD.dtype) @ v_BGSD).reshape(q_BHTD.shape)
+    return _each(weights.to(v_BGSD.dtype), v_BGSD).reshape(q_BHTD.shape)
+
+
+def _each(a: Tensor, b: Tensor) -> Tensor:
+    """Batched matrix product; on a CPU one by one, because the batched one first copies views into a buffer."""
+    if a.device.type != "cpu":
+        return a @ b
+    rows, heads = a.shape[:2]
+    products = [a[row, head] @ b[row, head] for row in range(rows) for head in range(heads)]
+    return torch.stack(products).view(rows, heads, a.shape[2], b.shape[3])
 
 
 def _whole(
