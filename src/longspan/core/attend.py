@@ -53,9 +53,9 @@ class Seen:
         """Attention weights [B, H, T, S] in float32 of these queries over a part; ask for few queries."""
         G, S = kv.pos_BGS.shape[1:]
         scores = q_BHTD.new_full((*q_BHTD.shape[:3], S), float("-inf"), dtype=torch.float32)
-        for q, k, mask in _bands(self.page, q_BHTD, q_BT, kv):
-            dots = kernel.fold(q.float(), G) @ k.float().transpose(-1, -2) * self.page.scale
-            scores = torch.where(mask, dots.reshape(scores.shape), scores)
+        for q, k, _, mask in _bands(self.page, q_BHTD, q_BT, kv):
+            dots = (kernel.fold(q.float(), G) @ k.float().transpose(-1, -2) * self.page.scale).reshape(scores.shape)
+            scores = dots if mask is None else torch.where(mask, dots, scores)
         return torch.softmax(scores, -1).nan_to_num(0.0)
 
 

@@ -34,6 +34,10 @@ class Buffer:
         pos_BGS = self._pos[:, None, cut].expand(-1, self._k.shape[1], -1)
         return self._k[:, :, cut], self._v[:, :, cut], pos_BGS
 
+    def slots(self, start: int, end: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Views of keys and values [B, G, S, D] and positions [B, S] of some slots."""
+        return self._k[:, :, start:end], self._v[:, :, start:end], self._pos[:, start:end]
+
     def truncate(self, length_B: Tensor) -> None:
         """Forget every column that holds a token at its row's `length_B` or later."""
         self.length = int((self._pos[:, : self.length] < length_B[:, None]).all(0).sum())

@@ -1,0 +1,1 @@
+"""Stored tokens kept off the computing device."""
