@@ -99,9 +99,11 @@ class _Memory:
         self._floor = -1
 
     def append(self, k_1GTD: Tensor, v_1GTD: Tensor, pos_1T: Tensor) -> None:
+        self._new = k_1GTD.shape[2]
+        if not self._new:
+            return
         self._settle()
         self._near.append(k_1GTD, v_1GTD, pos_1T)
-        self._new = k_1GTD.shape[2]
         self._votes = torch.cat([self._votes.to(k_1GTD.device), torch.zeros(self._new, device=k_1GTD.device)])
 
     def _settle(self) -> None:
@@ -135,8 +137,8 @@ class _Memory:
         if far:
             k, v, pos = (torch.cat([part[i].to(q_1HTD.device) for part in far], -1 if i == 2 else 2) for i in range(3))
             yield KV(k, v, pos[:, None].expand(-1, k.shape[1], -1), rows=rows)
-        k, v, pos = self._near.tail(self._near.length)
-        yield KV(k, v, pos, new=self._new, rows=rows)
+        if self._near.length:
+            yield KV(*self._near.tail(self._near.length), new=self._new, rows=rows)
 
     def _matching(self, q_1HTD: Tensor) -> list[int]:
         """The blocks nearest to the mean query of the call, in text order; the same for every head."""
