@@ -1,0 +1,116 @@
+"""The generation loop: a batch of prompts in, each row's text out as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from longspan.core.progress import Progress, silent
+from longspan.decode.sampling import Sampling, generators, sample
+from longspan.decode.stop import StopWatcher
+from longspan.decode.text import TextStream
+
+
+class Engine(Protocol):
+    """What generation needs of a session."""
+
+    def prefill(self, prompts: Sequence[Sequence[int]], *, chunk: int = 512, progress: Progress = silent) -> Tensor:
+        """Read a prompt per row: the next token's logits [B, V]."""
+        ...
+
+    def decode(self, tokens_BT: Tensor) -> Tensor:
+        """Append tokens: logits [B, T, V]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a reply is over."""
+
+    max_tokens: int = 256
+    """Tokens of a reply at most."""
+    stops: tuple[str, ...] = ()
+    """Strings that end it and are not part of it."""
+    ends: frozenset[int] = frozenset()
+    """Tokens that end it: the model's own."""
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens is {self.max_tokens}: give at least 1")
+
+
+@dataclass(slots=True)
+class Reply:
+    """One row's reply so far."""
+
+    text: str = ""
+    tokens: list[int] = field(default_factory=list)
+    finish: Literal["stop", "length", ""] = ""
+    """Why it ended: `stop` (an end token or stop string), `length` (max_tokens); empty while it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """New text of one row."""
+
+    row: int
+    text: str
+
+
+class Generation:
+    """Replies to a batch of prompts; iterate for the pieces as they come, read `replies` when done.
+
+    A row's reply depends on its own prompt, seed and settings only: rows that end early wait for the others.
+    """
+
+    def __init__(
+        self, engine: Engine, decode: Callable[[list[int]], str], *, sampling: Sampling = Sampling(), limits: Limits
+    ) -> None:
+        self._engine = engine
+        self._decode = decode
+        self._sampling = sampling
+        self._limits = limits
+        self.replies: list[Reply] = []
+
+    def run(
+        self, prompts: Sequence[Sequence[int]], *, progress: Progress = silent, seeds: Sequence[int] = ()
+    ) -> Iterator[Piece]:
+        """Read the prompts, then yield text until every row has ended; `seeds` are the rows' own (default: all 0)."""
+        rows = range(len(prompts))
+        self.replies = [Reply() for _ in rows]
+        draws = generators(self._sampling, seeds or [0] * len(prompts))
+        streams, stops = [TextStream(self._decode) for _ in rows], [StopWatcher(self._limits.stops) for _ in rows]
+        logits_BV = self._engine.prefill(prompts, progress=progress)
+        seen = [torch.tensor(list(prompt), device=logits_BV.device) for prompt in prompts]
+        while True:
+            token_B = sample(logits_BV, self._sampling, seen=seen, generators=draws)
+            for row, token in enumerate(token_B.tolist()):
+                if text := self._take(self.replies[row], token, streams[row], stops[row]):
+                    yield Piece(row, text)
+            if all(reply.finish for reply in self.replies):
+                return
+            if self._sampling.repetition_penalty != 1:
+                seen = [torch.cat([tokens, token_B[row : row + 1]]) for row, tokens in enumerate(seen)]
+            logits_BV = self._engine.decode(token_B[:, None])[:, -1]
+
+    def _take(self, reply: Reply, token: int, stream: TextStream, stop: StopWatcher) -> str:
+        """Add a token to a reply that goes on: its new text, held back where it may be part of a stop string."""
+        if reply.finish:
+            return ""
+        ended = token in self._limits.ends
+        text = "" if ended else stop.feed(stream.push(token))
+        if not ended:
+            reply.tokens.append(token)
+        if ended or stop.stopped:
+            reply.finish = "stop"
+        elif len(reply.tokens) >= self._limits.max_tokens:
+            reply.finish = "length"
+        if reply.finish and not stop.stopped:
+            text += stop.feed(stream.flush())
+            text += "" if stop.stopped else stop.flush()
+        reply.text += text
+        return text

@@ -1,0 +1,148 @@
+"""A language model on this machine: weights, tokenizer, and the sessions that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from longspan.core.errors import InputError
+from longspan.models import takeover
+from longspan.models.method import Method
+from longspan.models.session import Session
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Precisions by the name a person types."""
+
+
+class Model:
+    """A transformers model and its tokenizer, ready to open sessions on."""
+
+    def __init__(self, network: Any, tokenizer: Any, *, name: str) -> None:
+        takeover.check(network)
+        self.network = network
+        self.tokenizer = tokenizer
+        self.name = name
+
+    @classmethod
+    def load(cls, folder: Path, *, device: str = "auto", dtype: str = "auto") -> Self:
+        """Load a Hugging Face model directory; `auto` picks device and precision by rule.
+
+        Raises InputError for a directory that holds no model, an unknown precision, or an attention that cannot be
+        taken over.
+        """
+        where = pick_device() if device == "auto" else torch.device(device)
+        precision = pick_dtype(where) if dtype == "auto" else _dtype(dtype)
+        before = transformers_logging.get_verbosity()
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        try:
+            network = AutoModelForCausalLM.from_pretrained(folder, dtype=precision, attn_implementation="sdpa")
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(f"cannot load a language model from {folder}: {reason}") from error
+        finally:
+            transformers_logging.set_verbosity(before)
+        return cls(network.to(where).eval(), tokenizer, name=folder.name)
+
+    @property
+    def window(self) -> int:
+        """Tokens the model was trained to read, prompt and reply together."""
+        return int(self.network.get_decoder().config.max_position_embeddings)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        device: torch.device = self.network.device
+        return device
+
+    @property
+    def dtype(self) -> str:
+        """Its precision, by name."""
+        return str(self.network.dtype).removeprefix("torch.")
+
+    @cached_property
+    def parameters(self) -> int:
+        """Weights, shared ones counted once."""
+        return sum(weight.numel() for weight in self.network.parameters())
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end a reply."""
+        configured = self.network.generation_config.eos_token_id
+        listed = configured if isinstance(configured, list) else [configured]
+        return frozenset(int(token) for token in [*listed, self.tokenizer.eos_token_id] if token is not None)
+
+    def describe(self) -> str:
+        """One line: name, size, precision, device, threads, window."""
+        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        size = f"{self.parameters / 1e6:.0f}M parameters"
+        return f"{self.name}: {size}, {self.dtype} on {self.device}{threads}, window {self.window:,} tokens"
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of plain text, nothing added."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False, verbose=False))
+
+    def count(self, text: str) -> int:
+        """How many tokens a text is."""
+        return len(self.encode(text))
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Text of tokens, the special ones left out."""
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
+        """Tokens of (role, content) messages in the model's own format, ready for its reply; a base model gets plain text.
+
+        A control token spelled out in a message (a hostile document) stays text.
+        """
+        messages = [(role, self._harmless(content)) for role, content in messages]
+        if not self.tokenizer.chat_template:
+            start = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
+            return start + self.encode("\n\n".join(content for _, content in messages))
+        listed = [{"role": role, "content": content} for role, content in messages]
+        text = self.tokenizer.apply_chat_template(listed, tokenize=False, add_generation_prompt=True)
+        return self.encode(text)
+
+    def _harmless(self, text: str) -> str:
+        for token in self.tokenizer.all_special_tokens:
+            if len(token) > 1:
+                text = text.replace(token, token[0] + "\u200b" + token[1:])
+        return text
+
+    def open(self, method: Method | None = None, *, length: int = 0) -> Session:
+        """Open a session for a request of at most `length` tokens, prompt and reply."""
+        return Session(self.network, method or Method(), length=length)
+
+
+def pick_device() -> torch.device:
+    """An accelerator when there is one."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """Half precision where the device multiplies it fast, float32 elsewhere."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    return torch.bfloat16 if _fast_bfloat16() else torch.float32
+
+
+def _fast_bfloat16() -> bool:
+    flags: dict[str, bool] = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("bf16"))
+
+
+def _dtype(name: str) -> torch.dtype:
+    if name not in DTYPES:
+        raise InputError(f"no precision named {name!r}; there are auto, {', '.join(DTYPES)}")
+    return DTYPES[name]
