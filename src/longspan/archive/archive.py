@@ -1,4 +1,4 @@
-"""The store on disk: `kind/ab/abcd.../` is one finished entry, `archive.sqlite` the runs, `partial/` unfinished work."""
+"""The store on disk: `kind/ab/abcd.../` is a finished entry, `archive.sqlite` the runs, `partial/` unfinished work."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
