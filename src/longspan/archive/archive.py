@@ -48,7 +48,7 @@ class Archive:
 
     def finish(self, run: int, result: Mapping[str, object], *, status: str = "done") -> None:
         """Note how a run ended: status done, stopped or failed. A `route` in the result is shown before the setting."""
-        self._ledger.finish(run, result, status)
+        self._ledger.finish(run, result, status=status)
 
     def runs(self, limit: int = 20) -> list[Run]:
         """Return the newest runs, newest first."""

@@ -54,7 +54,7 @@ class Ledger:
             )
             return int(added.lastrowid or 0)
 
-    def finish(self, run: int, result: Mapping[str, object], status: str) -> None:
+    def finish(self, run: int, result: Mapping[str, object], *, status: str) -> None:
         """Write a run's end; an unknown id is an InputError."""
         if status not in ENDINGS:
             raise ValueError(f"run status {status!r}: use one of {', '.join(ENDINGS)}")

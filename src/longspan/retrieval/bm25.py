@@ -74,7 +74,7 @@ def unspaced_terms(name: str) -> Iterator[str]:
         yield name[end:].casefold()[:LONGEST]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BM25:
     """Term weights of every passage; built once, saved, loaded."""
 

@@ -50,7 +50,7 @@ def fuse(*rankings: Sequence[int], k: int = 60) -> list[tuple[int, float]]:
     return sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Index:
     """The passages of some sources, ready to be searched."""
 

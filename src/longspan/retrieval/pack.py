@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,8 @@ from longspan.core.errors import InputError
 from longspan.retrieval.hybrid import Hit
 from longspan.retrieval.passage import LIMIT, Passage, Source
 from longspan.retrieval.sentence import units
+
+_INK = re.compile(r"\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def merged(pieces: Iterable[Packed], sources: Sequence[Source]) -> list[Packed]:
     for piece in sorted(pieces, key=lambda piece: piece.passage):
         last = joined[-1].passage if joined else None
         here = piece.passage
-        if last and last.source == here.source and not sources[here.source].text[last.end : here.start].strip():
+        if last and last.source == here.source and not _INK.search(sources[here.source].text, last.end, here.start):
             whole = replace(last, end=max(last.end, here.end))
             joined[-1] = replace(joined[-1], passage=whole, score=max(joined[-1].score, piece.score))
         else:

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from longspan.retrieval.sentence import Unit, units
 
-SIZE = 150
-"Words of a passage: about 240 word pieces, inside the 256 that small sentence encoders read at once."
+SIZE = 100
+"Words of a passage: about 160 word pieces, inside the 256 that small sentence encoders read at once."
 LIMIT = 2000
 "Characters no passage exceeds, whatever it is made of."
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{1,2}|[^\W_]{1,16}")
