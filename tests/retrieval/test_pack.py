@@ -1,4 +1,5 @@
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,9 +31,7 @@ def hits_for(order: list[Passage]) -> list[Hit]:
 def test_the_budget_holds_and_pieces_are_verbatim_in_order(
     contents: list[str], budget: int, each: int, random: Any, count: Any
 ) -> None:
-    from conftest import Text
-
-    sources = [Text(content) for content in contents]
+    sources = [SimpleNamespace(text=content, kind="text") for content in contents]
     found = [
         passage for number, source in enumerate(sources) for passage in passages(source.text, source=number, size=4)
     ]
