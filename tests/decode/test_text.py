@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -11,7 +11,7 @@ from longspan.decode.text import TextStream
 
 TEXTS = [
     "The cafés of Zürich, naïve façades, 25 °C — déjà vu.",
-    "长上下文模型可以阅读整本书。你好，世界！",
+    "长上下文模型可以阅读整本书。你好世界。",
     "👩‍👩‍👧‍👦 family 🇨🇭🇫🇷 flags 😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀 ok",
     "  two  spaces\n\n\tand a tab \u2028 line \ufffd replacement \ufffd\ufffd end\ufffd",
     "",
@@ -103,10 +103,11 @@ def test_a_token_without_text_changes_nothing(metaspace):
     assert [stream.push(token) for token in [the, *hidden, *hidden, the]] == ["the", "", "", " the"]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_tokens_at_all_give_the_whole_text(byte_level, data):
     """Broken bytes included: a model may say anything."""
     token = st.integers(0, byte_level.get_vocab_size() - 1)
     stuck = st.builds(lambda one, times: [one] * times, token, st.integers(1, 60))
-    tokens = sum(data.draw(st.lists(st.one_of(st.lists(token), stuck), max_size=5)), [])
+    tokens = [token for run in data.draw(st.lists(st.one_of(st.lists(token), stuck), max_size=5)) for token in run]
     assert "".join(pieces(byte_level, tokens)) == byte_level.decode(tokens)

@@ -58,7 +58,7 @@ def generators(sampling: Sampling, seeds: Sequence[int]) -> list[torch.Generator
 def probabilities(logits_BV: Tensor, sampling: Sampling, *, seen: Sequence[Tensor]) -> Tensor:
     """Distribution [B, V] in float32 that `sample` draws from; `seen` holds each row's tokens so far, prompt included.
 
-    Greedy is all probability on one token. The order is that of transformers: penalty, temperature, top-k, top-p, min-p.
+    Greedy is all probability on one token. In the order of transformers: penalty, temperature, top-k, top-p, min-p.
     """
     logits_BV = _penalised(logits_BV.float(), sampling.repetition_penalty, seen)
     if sampling.greedy:
