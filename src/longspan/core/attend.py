@@ -49,14 +49,18 @@ class Seen:
     q_BT: Tensor
     moment: Moment
 
-    def weights(self, q_BHTD: Tensor, q_BT: Tensor, kv: KV) -> Tensor:
-        """Attention weights [B, H, T, S] in float32 of these queries over a part; ask for few queries."""
-        G, S = kv.pos_BGS.shape[1:]
-        scores = q_BHTD.new_full((*q_BHTD.shape[:3], S), float("-inf"), dtype=torch.float32)
-        for q, k, _, mask in _bands(self.page, q_BHTD, q_BT, kv):
-            dots = (kernel.fold(q.float(), G) @ k.float().transpose(-1, -2) * self.page.scale).reshape(scores.shape)
-            scores = dots if mask is None else torch.where(mask, dots, scores)
+    def weights(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
+        """Attention weights [B, H, T, S] in float32 over whole parts side by side; ask for few queries."""
+        scores = torch.cat([_scores(self.page, q_BHTD, q_BT, part) for part in parts], -1)
         return torch.softmax(scores, -1).nan_to_num(0.0)
+
+
+def _scores(page: Page, q_BHTD: Tensor, q_BT: Tensor, part: KV) -> Tensor:
+    scores = q_BHTD.new_full((*q_BHTD.shape[:3], len(part)), float("-inf"), dtype=torch.float32)
+    for q, k, _, mask in _bands(page, q_BHTD, q_BT, part):
+        dots = kernel.fold(q.float(), k.shape[1]) @ k.float().transpose(-1, -2) * page.scale
+        scores = dots.reshape(scores.shape) if mask is None else torch.where(mask, dots.reshape(scores.shape), scores)
+    return scores
 
 
 def attend(page: Page, q_BHTD: Tensor, q_BT: Tensor, parts: Iterable[KV]) -> Tensor:

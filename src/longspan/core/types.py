@@ -153,8 +153,20 @@ class Look(Protocol):
         """What the call was."""
         ...
 
-    def weights(self, q_BHTD: Tensor, q_BT: Tensor, kv: KV) -> Tensor:
-        """Attention weights [B, H, T, S] of queries over stored tokens, in float32; ask for few queries."""
+    def weights(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
+        """Attention weights [B, H, T, S] in float32 over whole parts side by side; ask for few queries."""
+        ...
+
+
+class Watch(Protocol):
+    """Anyone who wants to see where decoded tokens look; sees, never changes."""
+
+    def wants(self, layer: Layer) -> bool:
+        """Whether to be shown this layer."""
+        ...
+
+    def see(self, look: Look, parts: Sequence[KV]) -> None:
+        """Take note of a decoded token's queries and all that they attended to."""
         ...
 
 

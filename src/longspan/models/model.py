@@ -12,12 +12,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from longspan.core.errors import InputError
+from longspan.core.types import Watch
 from longspan.models import takeover
 from longspan.models.method import Method
 from longspan.models.session import Session
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Precisions by the name a person types."""
+BROKEN = {"<": "\u2039", "[": "\uff3b"}
+"""What takes the place of a control token's first character in text that is not ours."""
 
 
 class Model:
@@ -97,28 +100,34 @@ class Model:
         """Text of tokens, the special ones left out."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
-    def chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
-        """Tokens of (role, content) messages in the model's own format, ready for its reply; a base model gets plain text.
-
-        A control token spelled out in a message (a hostile document) stays text.
+    def render(self, messages: Sequence[tuple[str, str]]) -> str:
+        """The prompt of (role, content) messages in the model's own format, ready for its reply; a base model gets
+        plain text.
         """
-        messages = [(role, self._harmless(content)) for role, content in messages]
         if not self.tokenizer.chat_template:
-            start = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
-            return start + self.encode("\n\n".join(content for _, content in messages))
+            return (self.tokenizer.bos_token or "") + "\n\n".join(content for _, content in messages)
         listed = [{"role": role, "content": content} for role, content in messages]
-        text = self.tokenizer.apply_chat_template(listed, tokenize=False, add_generation_prompt=True)
-        return self.encode(text)
+        return str(self.tokenizer.apply_chat_template(listed, tokenize=False, add_generation_prompt=True))
 
-    def _harmless(self, text: str) -> str:
+    def harmless(self, text: str) -> str:
+        """The text with control tokens that a hostile document spells out broken, character count unchanged."""
         for token in self.tokenizer.all_special_tokens:
             if len(token) > 1:
-                text = text.replace(token, token[0] + "\u200b" + token[1:])
+                text = text.replace(token, BROKEN.get(token[0], "\u200b") + token[1:])
         return text
 
-    def open(self, method: Method | None = None, *, length: int = 0) -> Session:
+    def chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
+        """Tokens of (role, content) messages, ready for the model's reply."""
+        return self.encode(self.render([(role, self.harmless(content)) for role, content in messages]))
+
+    def located(self, text: str) -> tuple[list[int], list[int]]:
+        """Tokens of a text and the character at which each begins."""
+        found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return list(found["input_ids"]), [start for start, _ in found["offset_mapping"]]
+
+    def open(self, method: Method | None = None, *, length: int = 0, watch: Watch | None = None) -> Session:
         """Open a session for a request of at most `length` tokens, prompt and reply."""
-        return Session(self.network, method or Method(), length=length)
+        return Session(self.network, method or Method(), length=length, watch=watch)
 
 
 def pick_device() -> torch.device:

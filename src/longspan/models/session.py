@@ -13,7 +13,7 @@ from torch import Tensor
 from longspan.core.attend import Page, Seen, attend
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
-from longspan.core.types import EMPTY, Layer, Moment, Rotation, Store
+from longspan.core.types import EMPTY, Layer, Moment, Rotation, Store, Watch
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
 from longspan.models.method import Method
@@ -34,10 +34,11 @@ class Session:
     once, and chosen anew, everything recomputed, should the request outgrow it.
     """
 
-    def __init__(self, model: Any, method: Method, *, length: int = 0) -> None:
+    def __init__(self, model: Any, method: Method, *, length: int = 0, watch: Watch | None = None) -> None:
         takeover.check(model)
         self.method = method
         self._model = model
+        self._watch = watch
         self._ropes = {kind: read_rope(model.get_decoder(), kind) for kind in layer_types(model.get_decoder())}
         self._stores: dict[int, Store] = {}
         self._pages: dict[int, Page] = {}
@@ -104,7 +105,10 @@ class Session:
         store, page = self._stores[index], self._pages[index]
         store.append(key, value, self._pos_BT)
         out = attend(page, query, self._pos_BT, store.read(query, self._pos_BT))
-        store.observe(Seen(page, query, self._pos_BT, self._moment))
+        seen = Seen(page, query, self._pos_BT, self._moment)
+        if self._watch is not None and self._moment == "token" and self._watch.wants(page.layer):
+            self._watch.see(seen, list(store.read(query, self._pos_BT)))
+        store.observe(seen)
         return out
 
     def angles(self, layer_type: str) -> tuple[Tensor, Tensor] | None:
