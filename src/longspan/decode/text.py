@@ -21,10 +21,7 @@ class TextStream:
     def __init__(self, decode: Callable[[list[int]], str]) -> None:
         self._decode = decode
         self._tokens: list[int] = []
-<<<<<<< HEAD
-=======
         self._text = ""
->>>>>>> lm
         self._context = 0
         self._shown = 0
 
@@ -32,35 +29,24 @@ class TextStream:
         """Take a token; return the new text, empty while a character is incomplete."""
         self._tokens.append(token)
         text = self._decode(self._tokens)
-<<<<<<< HEAD
-=======
         if text and text == self._text and not self._decode([token]):
             self._tokens.pop()  # A token without text, such as a special one: it would push others out of the window.
             return ""
         self._text = text
->>>>>>> lm
         whole = len(text.rstrip(_UNKNOWN))
         if len(self._tokens) - self._context > _WINDOW:
             return self._let_go(text)
         new, self._shown = text[self._shown : whole], max(self._shown, whole)
         if new and whole == len(text):
             del self._tokens[: self._context]
-<<<<<<< HEAD
-            self._context, self._shown = len(self._tokens), len(self._decode(self._tokens))
-=======
             self._text = self._decode(self._tokens)
             self._context, self._shown = len(self._tokens), len(self._text)
->>>>>>> lm
         return new
 
     def flush(self) -> str:
         """Return what still waits, when no more tokens come, and begin anew."""
         new = self._decode(self._tokens)[self._shown :]
-<<<<<<< HEAD
-        self._tokens, self._context, self._shown = [], 0, 0
-=======
         self._tokens, self._text, self._context, self._shown = [], "", 0, 0
->>>>>>> lm
         return new
 
     def _let_go(self, text: str) -> str:
@@ -68,10 +54,6 @@ class TextStream:
         end = max(self._shown, len(text) - text.endswith(_UNKNOWN))
         new = text[self._shown : end]
         del self._tokens[:-_TAIL]
-<<<<<<< HEAD
-        self._context, self._shown = 0, max(0, len(self._decode(self._tokens)) - (len(text) - end))
-=======
         self._text = self._decode(self._tokens)
         self._context, self._shown = 0, max(0, len(self._text) - (len(text) - end))
->>>>>>> lm
         return new
