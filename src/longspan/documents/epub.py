@@ -28,9 +28,7 @@ def read(data: bytes, *, limits: Limits, progress: Progress) -> Content:
         progress("parse epub", len(texts), len(chapters), "chapters")
     text, pages = paginate(texts)
     if not text:
-        raise Unreadable(
-            "has no text in any chapter (pictures only?): convert it to PDF and run ocrmypdf on that"
-        )
+        raise Unreadable("has no text in any chapter (pictures only?): convert it to PDF and run ocrmypdf on that")
     return Content(text, pages, tuple(notes))
 
 

@@ -21,7 +21,26 @@ _SELF_CLOSED = re.compile(r"<([A-Za-z][\w:-]*)((?:\s[^<>]*)?)/>")
 _TAGS = re.compile(r"<(/?)([A-Za-z][\w:-]*)")
 _VOID = _tags("area base br col embed hr img input link meta param source track wbr")
 _CLOSES_ITSELF = frozenset(
-    "p li dt dd tr td th thead tbody tfoot option optgroup colgroup rp rt html head body".split()
+    [
+        "p",
+        "li",
+        "dt",
+        "dd",
+        "tr",
+        "td",
+        "th",
+        "thead",
+        "tbody",
+        "tfoot",
+        "option",
+        "optgroup",
+        "colgroup",
+        "rp",
+        "rt",
+        "html",
+        "head",
+        "body",
+    ]
 )
 _UNSEEN = frozenset({"script", "style", "template", "head", "title", "noscript", "iframe"})
 _PARAGRAPHS = _tags(

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from stat import S_ISBLK, S_ISCHR, S_ISREG, S_ISSOCK
+from stat import S_ISBLK, S_ISCHR, S_ISSOCK
 from typing import BinaryIO
 
 from longspan.core.errors import InputError
@@ -32,7 +32,7 @@ def read(
 ) -> Reading:
     """Read files, directories and standard input ("-"); a file that is named twice is read once.
 
-    Raises InputError when a named file cannot be read or nothing can; a file that merely lies in a directory is skipped.
+    Raises InputError when a named file cannot be read or nothing can; what merely lies in a directory is skipped.
     """
     files, skipped = _files(paths, limits)
     documents: list[Document] = []
@@ -74,9 +74,9 @@ def _expand(path: str | Path, limits: Limits) -> Iterator[File | Skipped]:
     if path == STDIN:
         return iter([File(STDIN, None, named=True)])
     location = Path(path)
-    if not os.fspath(path) or not location.exists():
+    if not os.fspath(path) or not os.path.exists(path):
         raise InputError(_missing(path))
-    if location.is_dir():
+    if os.path.isdir(path):
         return walk(location, limits=limits)
     return iter([File(str(path), location, named=True)])
 
@@ -105,20 +105,22 @@ def _load(file: File, *, stdin: BinaryIO | None, limits: Limits) -> bytes:
         if S_ISCHR(mode) or S_ISBLK(mode) or S_ISSOCK(mode):
             raise Unreadable("is a device, not a file: copy what is on it to a file, or pipe it in and name -")
         with open(file.location, "rb") as source:
-            return source.read() if S_ISREG(mode) and _small(source, limits) else _within(source, limits)
+            if os.fstat(source.fileno()).st_size > limits.max_bytes:
+                raise _too_large(limits)
+            return _within(source, limits)
     except OSError as error:
         raise Unreadable(f"cannot be opened ({error.strerror})") from error
-
-
-def _small(source: BinaryIO, limits: Limits) -> bool:
-    return os.fstat(source.fileno()).st_size <= limits.max_bytes
 
 
 def _within(source: BinaryIO, limits: Limits) -> bytes:
     data = source.read(limits.max_bytes + 1)
     if len(data) > limits.max_bytes:
-        raise Unreadable(f"has more than {limits.max_bytes:,} bytes, the limit for one file: split it")
+        raise _too_large(limits)
     return data
+
+
+def _too_large(limits: Limits) -> Unreadable:
+    return Unreadable(f"has more than {limits.max_bytes:,} bytes, the limit for one file: split it")
 
 
 def _display(file: File) -> str:
@@ -127,17 +129,17 @@ def _display(file: File) -> str:
 
 def _missing(path: str | Path) -> str:
     """Say that a path does not exist, from which part on, and what is there instead."""
+    if os.path.islink(path):
+        return f"{path} is a link that leads nowhere: name the file itself"
     wanted = Path(path)
-    while not wanted.parent.exists():
+    while not os.path.exists(wanted.parent):
         wanted = wanted.parent
     try:
         names = os.listdir(wanted.parent)
     except OSError:
         names = []
     near = difflib.get_close_matches(wanted.name, names, n=1)
-    hint = (
-        f"did you mean {wanted.parent / near[0]}?" if near else f"{wanted.parent} has no {wanted.name or 'such name'}"
-    )
+    hint = f"did you mean {wanted.parent / near[0]}?" if near else f"{wanted.parent}/ holds no such name"
     return f"{str(path)!r} does not exist: {hint}"
 
 

@@ -99,9 +99,7 @@ def _kind_of_archive(suffix: str, data: bytes) -> str:
         return "docx"
     if suffix in (".epub", ".docx"):
         return suffix[1:]
-    raise Unreadable(
-        f"is an archive of an unsupported kind: unpack or convert it; what can be read: {SUPPORTED}"
-    )
+    raise Unreadable(f"is an archive of an unsupported kind: unpack or convert it; what can be read: {SUPPORTED}")
 
 
 def _ole_reason(suffix: str) -> str:

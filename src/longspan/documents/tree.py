@@ -1,4 +1,4 @@
-"""A directory as files worth reading: .gitignore respected, nothing outside it touched, every omission with its reason."""
+"""A directory as files worth reading: .gitignore respected, nothing outside touched, omissions with their reason."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from longspan.documents.content import Limits
 from longspan.documents.document import Skipped
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+    from pathspec import GitIgnoreSpec, Pattern
 
 _HISTORY = frozenset({".git", ".hg", ".svn", ".bzr", ".jj", "CVS", "_darcs"})
 _INSTALLED = frozenset({"node_modules", "__pycache__"})
@@ -43,13 +43,14 @@ class _Folder:
 
 
 def walk(root: Path, *, limits: Limits) -> Iterator[File | Skipped]:
-    """Files below a directory and what is left out, sorted, each folder's files before its subfolders; links are not followed."""
+    """Files below a directory and what is left out, each folder's files before its subfolders; follows no link."""
     bounds = os.path.realpath(root)
     left = [_Folder(os.fspath(root), PurePath(), ())]
     while left:
         folder = left.pop()
         try:
-            entries = sorted(os.scandir(folder.location), key=_natural)
+            with os.scandir(folder.location) as listing:
+                entries = sorted((entry for entry in listing if entry.name not in _HISTORY), key=_natural)
         except OSError as error:
             yield Skipped(_shown(root, folder.inside) + "/", f"cannot be opened ({error.strerror})")
             continue
@@ -65,7 +66,7 @@ def walk(root: Path, *, limits: Limits) -> Iterator[File | Skipped]:
                 below.append(_Folder(entry.path, inside, rules))
             elif reason is None:
                 yield File(_shown(root, inside), Path(entry.path), named=False)
-        left += [step for step in reversed(below) if step.inside.name not in _HISTORY]
+        left += reversed(below)
 
 
 def looks_minified(text: str) -> bool:
@@ -91,7 +92,7 @@ def _ignore_rules(folder: _Folder, entries: "list[os.DirEntry[str]]") -> tuple[t
 
     for entry in entries:
         if entry.name == ".gitignore" and entry.is_file(follow_symlinks=False):
-            patterns = []
+            patterns: list[Pattern] = []
             for line in _lines(entry):
                 try:
                     patterns += GitIgnoreSpec.from_lines([line]).patterns
@@ -132,7 +133,7 @@ def _unwanted(
 def _link_reason(path: str, bounds: str) -> str:
     """A link to a place within the directory needs no word: what it leads to is read under its own name."""
     target = os.path.realpath(path)
-    if os.path.commonpath([bounds, target]) != bounds:
+    if not Path(target).is_relative_to(bounds):
         return "is a link that leads outside the named directory"
     return "" if os.path.exists(target) else "is a link that leads nowhere"
 
