@@ -28,7 +28,7 @@ class Archive:
         return self._zip.getinfo(name).file_size
 
     def read(self, name: str) -> bytes:
-        """Bytes of one entry. Raises Unreadable when it is absent, damaged, protected, or with all before it too large."""
+        """Bytes of one entry. Raises Unreadable when it is absent, damaged, protected or too large."""
         if name not in self.names:
             raise Unreadable(f"is broken, it lacks {name}: save or fetch it again")
         if self._zip.getinfo(name).flag_bits & 1:

@@ -7,7 +7,7 @@ from xml.parsers.expat import ExpatError
 from longspan.core.progress import Progress
 from longspan.documents.archive import BROKEN, Archive, refuse_entities
 from longspan.documents.content import Content, Limits, Unreadable
-from longspan.documents.html import visible
+from longspan.documents.markup import visible
 
 _MAX_XML = 100_000_000  # bytes: the parser needs some 20 times as much memory; a 1,000-page book has about 10 million
 _MALFORMED = (ExpatError, LookupError, ValueError, TypeError, AttributeError, OSError, RecursionError)

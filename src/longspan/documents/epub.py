@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from longspan.core.progress import Progress
 from longspan.documents.archive import Archive, parse_xml
 from longspan.documents.content import Content, Limits, Unreadable, paginate
-from longspan.documents.html import decode_markup, visible
+from longspan.documents.markup import decode_markup, visible
 
 _ENCRYPTION = "META-INF/encryption.xml"
 

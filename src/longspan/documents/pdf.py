@@ -42,7 +42,7 @@ def _open(data: bytes) -> Any:
     except pypdfium2.PdfiumError as error:
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             message = (
-                "needs a password: save a copy without one, for example: qpdf --decrypt --password=... in.pdf out.pdf"
+                "needs a password: make a copy without, for example: qpdf --decrypt --password=WORD in.pdf out.pdf"
             )
         elif error.err_code == pypdfium2.raw.FPDF_ERR_SECURITY:
             message = "is encrypted in a way that is not supported: save a copy without protection"

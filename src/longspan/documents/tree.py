@@ -12,7 +12,8 @@ from longspan.documents.content import Limits
 from longspan.documents.document import Skipped
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec, Pattern
+    from pathspec import GitIgnoreSpec
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _HISTORY = frozenset({".git", ".hg", ".svn", ".bzr", ".jj", "CVS", "_darcs"})
 _INSTALLED = frozenset({"node_modules", "__pycache__"})
@@ -92,7 +93,7 @@ def _ignore_rules(folder: _Folder, entries: "list[os.DirEntry[str]]") -> tuple[t
 
     for entry in entries:
         if entry.name == ".gitignore" and entry.is_file(follow_symlinks=False):
-            patterns: list[Pattern] = []
+            patterns: list[GitIgnoreSpecPattern] = []
             for line in _lines(entry):
                 try:
                     patterns += GitIgnoreSpec.from_lines([line]).patterns
