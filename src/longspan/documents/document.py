@@ -49,7 +49,7 @@ class Document:
     """SHA-256 of the bytes read, in hexadecimal."""
 
     def page_at(self, offset: int) -> int | None:
-        """Number of the page that holds a character (a gap belongs to the one before); None without pages or outside."""
+        """Number of the page with a character (gaps count to the page before); None without pages or outside."""
         if not self.pages or not 0 <= offset < len(self.text):
             return None
         return self.pages[bisect_right(self.pages, offset, key=attrgetter("start")) - 1].number

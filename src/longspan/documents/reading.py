@@ -65,7 +65,7 @@ def _files(paths: Sequence[str | Path], limits: Limits) -> tuple[list[File], lis
             if found > limits.max_files:
                 raise InputError(f"{path} holds more than {limits.max_files:,} files: name the directories that matter")
             identity = STDIN if item.location is None else os.path.realpath(item.location)
-            if identity not in files or item.named:
+            if identity not in files or (item.named and not files[identity].named):
                 files[identity] = item
     return list(files.values()), skipped
 

@@ -14,9 +14,9 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
 _CODE = """
     py pyi pyx c h cc cpp cxx hh hpp cu cuh m mm rs go java kt kts scala groovy gradle cs fs vb js mjs cjs jsx ts tsx
-    vue svelte css scss sass less rb php pl pm lua r jl swift dart zig nim ex exs erl hrl hs ml mli clj cljs lisp el scm sh
-    bash zsh fish ps1 bat cmd sql proto thrift graphql tf nix cmake mk asm s f f90 f95 pas d v sv vhd vhdl sol move tcl
-    awk metal wgsl glsl
+    vue svelte css scss sass less rb php pl pm lua r jl swift dart zig nim ex exs erl hrl hs ml mli clj cljs lisp el scm
+    sh bash zsh fish ps1 bat cmd sql proto thrift graphql tf nix cmake mk asm s f f90 f95 pas d v sv vhd vhdl sol move
+    tcl awk metal wgsl glsl
 """
 _SUFFIXES = {
     **dict.fromkeys((".txt", ".text"), "text"),
@@ -51,9 +51,7 @@ _SIGNATURES = (
     (b"SQLite format 3", "an SQLite database"),
     (b"GGUF", "a model file"),
 )
-_HTML_START = re.compile(
-    rb"\s*(<\?xml[^>]*>\s*)?(<!--(?:(?!-->).)*-->\s*)*<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
-)
+_HTML_START = re.compile(rb"(?is)\s*(<\?xml[^>]*>\s*)?(<!--((?!-->).)*-->\s*)*<(!doctype\s+html|html)\b")
 
 
 def kind_of(name: str, data: bytes) -> str:

@@ -14,6 +14,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# Short texts fit many encodings equally well; of those the one most used wins.
+_COMMON = ("cp1252", "cp1251", "cp932", "gb18030", "cp1250", "iso8859_2", "koi8_r")
 _SAMPLE = 65_536
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b\x1a"))
 
@@ -54,7 +56,7 @@ def _utf16(sample: bytes) -> str | None:
     """UTF-16 without a mark: Western text has a zero in every other byte and hardly any in the rest."""
     zeros_even, zeros_odd = sample[::2].count(0), sample[1::2].count(0)
     most = max(zeros_even, zeros_odd)
-    if most < len(sample) // 8 or min(zeros_even, zeros_odd) * 20 > most:
+    if most <= len(sample) // 8 or min(zeros_even, zeros_odd) * 20 > most:
         return None
     return "utf-16-le" if zeros_odd > zeros_even else "utf-16-be"
 
@@ -79,7 +81,10 @@ def _likeliest(data: bytes) -> str:
 
     # UTF-16 and UTF-32 without a mark are settled above; guessed here they turn short Latin text into Chinese.
     wide = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le", "utf_7"]
-    guess = from_bytes(data, cp_exclusion=wide).best()
-    if guess is None:
+    guesses = list(from_bytes(data, cp_exclusion=wide))
+    if not guesses:
         raise Unreadable("is in an unknown character encoding: save it as UTF-8")
-    return newlines(str(guess))
+    best = guesses[0]
+    as_good = [one for one in guesses if one.chaos <= best.chaos and one.coherence >= best.coherence]
+    likely = (one for encoding in _COMMON for one in as_good if encoding in one.could_be_from_charset)
+    return newlines(str(next(likely, best)))
