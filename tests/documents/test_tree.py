@@ -121,10 +121,14 @@ def test_lock_minified_large_and_special_files_are_skipped_with_a_reason(tmp_pat
 
 
 def test_very_deep_directories_are_walked(tmp_path: Path) -> None:
-    deep = tmp_path.joinpath(*["d"] * 1_200)
-    os.makedirs(deep)
-    (deep / "a.txt").write_text("x")
+    folders = [f"{tmp_path}/{'d/' * depth}" for depth in range(1, 1_201)]
+    for folder in folders:
+        os.mkdir(folder)
+    (Path(folders[-1]) / "a.txt").write_text("x")
     assert found(tmp_path) == ["d/" * 1_200 + "a.txt"]
+    os.remove(f"{folders[-1]}a.txt")
+    for folder in reversed(folders):  # pytest's own clean-up gives up on directories this deep
+        os.rmdir(folder)
 
 
 @pytest.mark.parametrize(("text", "minified"), [("x = 1;" * 200, True), ("x = 1;\n" * 200, False), ("short", False)])
