@@ -66,8 +66,9 @@ def test_broken_books_are_refused(make_epub: Epub, make_zip: Callable[..., bytes
     book = make_epub({"one.xhtml": "<p>" + "words and more words " * 50})
     damaged = bytearray(book)
     damaged[book.index(b"one.xhtml") + 40] ^= 0xFF
+    unbound = make_epub({"one.xhtml": ""}, **{"OEBPS/book.opf": "<opf:package/>"})
     without_package = make_zip({"META-INF/container.xml": "<container/>"})
-    for data in (book[: len(book) // 2], bytes(damaged), without_package, make_zip({"a": "b"})):
+    for data in (book[: len(book) // 2], bytes(damaged), unbound, without_package, make_zip({"a": "b"})):
         with pytest.raises(Unreadable, match="is broken"):
             content(data)
 

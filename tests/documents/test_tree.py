@@ -77,11 +77,13 @@ def test_version_control_and_installed_packages_are_left_out(tmp_path: Path) -> 
             "node_modules/a/i.js": "x",
             "env/pyvenv.cfg": "x",
             "env/a.py": "x",
+            "c/__pycache__/a.pyc": "x",
             "a.py": "x",
         },
     )
     assert found(tmp_path) == ["a.py"]
-    assert set(skipped(tmp_path)) == {"node_modules/", "env/"}
+    installed = "holds installed packages: name it to read it"
+    assert skipped(tmp_path) == {"node_modules/": installed, "env/": installed, "c/__pycache__/": "holds compiled code"}
 
 
 def test_links_out_of_the_directory_are_skipped_and_loops_end(tmp_path: Path) -> None:

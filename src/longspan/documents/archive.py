@@ -47,7 +47,10 @@ class Archive:
 def parse_xml(data: bytes) -> ET.Element:
     """Root of an XML document. Raises Unreadable when it is malformed or declares entities, as only attacks do."""
     refuse_entities(data)
-    return ET.fromstring(data)
+    try:
+        return ET.fromstring(data)
+    except ET.ParseError as error:
+        raise Unreadable(BROKEN) from error
 
 
 def refuse_entities(data: bytes) -> None:

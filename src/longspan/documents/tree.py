@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _HISTORY = frozenset({".git", ".hg", ".svn", ".bzr", ".jj", "CVS", "_darcs"})
-_INSTALLED = frozenset({"node_modules", "__pycache__"})
 _LOCKS = frozenset(
     {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "bun.lockb", "packages.lock.json"}
 )
@@ -123,7 +122,9 @@ def _unwanted(
     if entry.is_symlink():
         return _link_reason(entry.path, bounds)
     if entry.is_dir(follow_symlinks=False):
-        if entry.name in _INSTALLED or os.path.lexists(os.path.join(entry.path, "pyvenv.cfg")):
+        if entry.name == "__pycache__":
+            return "holds compiled code"
+        if entry.name == "node_modules" or os.path.lexists(os.path.join(entry.path, "pyvenv.cfg")):
             return "holds installed packages: name it to read it"
         return "is ignored by .gitignore" if _ignored(f"{inside.as_posix()}/", rules) else None
     if _ignored(inside.as_posix(), rules):
