@@ -10,10 +10,12 @@ import threading
 import time
 import traceback
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from fake_server import CHAT, answer, part, spent, stream, whole
 
+import longspan
 from longspan.core.errors import InputError
 from longspan.lm.http import Http, connect
 from longspan.lm.lm import Message, OverLength, Usage
@@ -166,8 +168,8 @@ def test_a_withheld_reply_is_no_reply(fake):
     [
         ({"code": "context_length_exceeded", "message": "This model's maximum context length is 4097 tokens. "
           "However, your messages resulted in 4602 tokens. Please reduce the length of the messages."}, 4097, 4602),
-        ({"type": "BadRequestError", "code": 400, "message": "This model's maximum context length is 16384 tokens. However, "
-          "you requested 122946 tokens (112946 in the messages, 10000 in the completion)."}, 16384, 112946),
+        ({"type": "BadRequestError", "code": 400, "message": "This model's maximum context length is 16384 tokens. "
+          "However, you requested 122946 tokens (112946 in the messages, 10000 in the completion)."}, 16384, 112946),
         ({"message": "You passed 5,041 input tokens and requested 4,096 output tokens. However, the model's context "
           "length is only 8,192 tokens"}, 8192, 5041),
         ({"type": "exceed_context_size_error", "message": "the request exceeds the available context size",
@@ -410,8 +412,9 @@ def test_a_model_that_cannot_be_chosen_is_explained(fake, models, url, said):
 
 
 def test_importing_is_cheap():
+    source = str(Path(longspan.__file__).parents[1])
     heavy = "import sys, longspan.lm.http, longspan.lm.scripted; print({'torch', 'httpx2'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, env={"PYTHONPATH": "src"})
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, env={"PYTHONPATH": source})
     assert done.stdout.strip() == "set()", done.stderr
 
 

@@ -114,7 +114,8 @@ class Http:
         if not isinstance(prompt, str):
             return 0
         sent = {"content": prompt, "add_special": True, "parse_special": True}
-        return len((await ask(client, f"{root}/tokenize", sent)).get("tokens", ()))
+        tokens = (await ask(client, f"{root}/tokenize", sent)).get("tokens")
+        return len(tokens) if isinstance(tokens, list) else 0
 
     async def _receive(
         self, client: httpx2.AsyncClient, body: Mapping[str, Any], deliver: Callable[[str], None]
