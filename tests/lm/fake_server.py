@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -9,6 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from longspan.lm.http import Http
+from longspan.lm.lm import Message, Reply
+from longspan.lm.server import ServerError, Wire
 
 CHAT = "/v1/chat/completions"
 
@@ -121,3 +128,22 @@ def spent(prompt: int, completion: int, cached: int = 0) -> dict:
 def whole(text: str, finish: str = "stop") -> dict:
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
     return {"model": "real", "choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}
+
+
+QUICK = Wire(pause=0.001, tries=3)
+ASK = [Message("system", "Be brief."), Message("user", "Où est le chat ?")]
+HELLO = [part("Grüße, "), part("世界 "), part("\u2028🙂"), part("", "stop"), spent(21, 5, 16)]
+
+
+def open_model(fake, window: int = 1000, wire: Wire = QUICK) -> Http:
+    return Http(f"{fake.url}#org/model:7b", window=window, wire=wire)
+
+
+def call(lm: Http, messages=ASK, **settings) -> Reply:
+    return asyncio.run(lm(messages, **{"max_tokens": 50, **settings}))
+
+
+def failing(lm: Http, kind: type[Exception] = ServerError, messages=ASK, **settings) -> Exception:
+    with pytest.raises(kind) as caught:
+        call(lm, messages, **settings)
+    return caught.value

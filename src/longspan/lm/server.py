@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from longspan.core.errors import InputError
 from longspan.lm.wire import Refused, refusal
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 T = TypeVar("T")
@@ -86,6 +89,7 @@ class Server:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx2.Timeout(None, connect=self.wire.connect),
             trust_env=not self._local,
+            verify=self._trust,
         )
 
     async def retry(self, attempt: Callable[[], Awaitable[T]], may: Callable[[], bool]) -> T:
@@ -150,6 +154,13 @@ class Server:
         """Take the key out of what a server said."""
         key = self._key()
         return text.replace(key, "[key]") if key else text
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        """Certificates, read once: that takes longer than all else a client is made of."""
+        import httpx2
+
+        return httpx2.create_ssl_context()
 
     def _key(self) -> str:
         key = os.environ.get(self.wire.key, "").strip()
