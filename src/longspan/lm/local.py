@@ -1,0 +1,74 @@
+"""A model on this machine as a language model that any workflow can call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from longspan.core.progress import Progress, silent
+from longspan.lm.lm import Message, OverLength, Reply, Usage
+
+if TYPE_CHECKING:
+    from longspan.models.method import Method
+    from longspan.models.model import Model
+
+
+class Local:
+    """Runs prompts on a loaded model; calls of one instance may overlap, each has its own session and thread."""
+
+    def __init__(self, model: Model, *, method: Method | None = None, progress: Progress = silent) -> None:
+        self._model = model
+        self._method = method
+        self._progress = progress
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
+    def window(self) -> int:
+        """Tokens it was trained to see."""
+        return self._model.window
+
+    def count(self, text: str | Sequence[Message]) -> int:
+        """Tokens by the model's own tokenizer, the chat format included for messages."""
+        if isinstance(text, str):
+            return self._model.count(text)
+        return len(self._prompt(text))
+
+    async def __call__(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        stop: Sequence[str] = (),
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Answer; `on_text` gets the reply piece by piece. OverLength where prompt and reply exceed the window."""
+        from longspan.decode.generate import Generation, Limits
+        from longspan.decode.sampling import Sampling
+
+        prompt = self._prompt(messages)
+        if len(prompt) + max_tokens > self.window:
+            raise OverLength(self.name, window=self.window, tokens=len(prompt), max_tokens=max_tokens)
+        limits = Limits(max_tokens, tuple(stop), self._model.ends)
+        sampling = Sampling(temperature=temperature, seed=seed)
+
+        def run() -> Reply:
+            with self._model.open(self._method, length=len(prompt) + max_tokens) as session:
+                generation = Generation(session, self._model.decode, sampling=sampling, limits=limits)
+                for piece in generation.run([prompt], progress=self._progress):
+                    if on_text is not None:
+                        on_text(piece.text)
+            (reply,) = generation.replies
+            usage = Usage(len(prompt), len(reply.tokens))
+            return Reply(reply.text, usage, "stop" if reply.finish == "stop" else "length", self.name)
+
+        return await asyncio.to_thread(run)
+
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+        return self._model.chat([(message.role, message.content) for message in messages])
