@@ -93,7 +93,7 @@ def test_a_part_says_what_its_host_takes():
         (FULL, "kv=full"),
         (SNAPKV, "kv=snapkv:window=32"),
         (UNIFORM, "kv=snapkv:split=uniform"),
-        (EVICTION, "kv=eviction:score=<Score>,budget=1024,split=uniform"),
+        (EVICTION, "kv=eviction:score=snapkv,budget=1024,split=uniform"),
     ],
 )
 def test_the_usage_is_a_method_string(entry, text):

@@ -63,7 +63,7 @@ def usage(entry: Entry) -> str:
 def _typed(field: Field) -> str:
     """A field's default as it is typed on the command line; empty when it cannot be."""
     if field.default is None:
-        return f"<{field.annotation}>"
+        return next((e.name for e in entries() if e.seam == field.name), f"<{field.annotation}>")
     try:
         return write(ast.literal_eval(field.default))
     except ValueError:
