@@ -16,6 +16,9 @@ from longspan.kv.recent import LookBack, Recent
 from longspan.kv.run import Run, best, joined, runs
 from longspan.kv.split.uniform import Uniform
 
+SPARE = 64
+"""Queries kept beyond a score's window while tokens are decoded, so that as many tokens can be rolled back."""
+
 
 class Score(Protocol):
     """The worth of stored tokens."""
@@ -54,7 +57,7 @@ class EvictionStore:
         self._policy = policy
         self._layer = layer
         self._stores: list[FullStore] | list[Run] = [FullStore()]
-        self._recent = Recent(policy.score.window, policy.every)
+        self._recent = Recent(policy.score.window, SPARE if policy.every else 0)
         self._decoded = 0
         self._prompt_B = torch.zeros(1, dtype=torch.long, device=layer.device)
         self._evicted_B = self._prompt_B

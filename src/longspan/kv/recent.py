@@ -29,7 +29,7 @@ class Recent:
         self._queries.append((q_BHTD[:, :, -self._kept :].clone(), q_BT[:, -self._kept :]))
         self._slots += self._queries[-1][1].shape[1]
         self._seen_B = self._seen_B + (q_BT != EMPTY).sum(1)
-        if self._slots > 4 * self._kept:
+        if self._slots > 2 * self._kept:
             self._settle()
 
     def read(self) -> tuple[Tensor, Tensor]:
@@ -78,6 +78,6 @@ class LookBack:
         """What the call was."""
         return self.look.moment
 
-    def weights(self, q_BHTD: Tensor, q_BT: Tensor, kv: KV) -> Tensor:
+    def weights(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
         """Attention weights [B, H, T, S] of queries over stored tokens."""
-        return self.look.weights(q_BHTD, q_BT, kv)
+        return self.look.weights(q_BHTD, q_BT, *parts)
