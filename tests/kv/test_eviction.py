@@ -109,6 +109,20 @@ def test_rolling_back_changes_neither_when_nor_what_is_evicted_later(tape, kept_
     assert all(other == kept[0] for other in kept[1:])
 
 
+@pytest.mark.parametrize(("length", "back"), [(30, 25), (31, 27), (5, 2)])
+@pytest.mark.parametrize("score", [SnapKV(window=4), StreamingLLM()])
+def test_rolling_back_into_the_prompt_equals_a_shorter_prompt(tape, kept_of, score, length, back):
+    text, kept = tape(60), []
+    for prompt in (length, back):
+        store = Eviction(score, 32, every=5).open(text.page.layer)
+        text.prompt(store, prompt, chunk=prompt)
+        store.truncate(torch.tensor([back]))
+        for token in range(back, 45):
+            text.play(store, token, token + 1, "token")
+        kept.append(kept_of(store, 1, 2))
+    assert kept[0] == kept[1]
+
+
 def test_rolling_back_past_the_remembered_queries_is_refused(tape):
     text = tape(100)
     store = Eviction(SnapKV(window=4), 95, every=3).open(text.page.layer)
