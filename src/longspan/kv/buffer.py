@@ -9,10 +9,11 @@ FIRST = 256
 
 
 class Buffer:
-    """A growing run of slots [B, G, S, D]; positions are shared by the heads, [B, S]."""
+    """A growing run of slots [B, G, S, D], `first` of them at least; positions are shared by the heads, [B, S]."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = FIRST) -> None:
         self.length = 0
+        self._first = first
         self._capacity = 0
         self._k: Tensor
         self._v: Tensor
@@ -55,7 +56,7 @@ class Buffer:
         return sum(x.nbytes for x in (self._k, self._v, self._pos)) if self._capacity else 0
 
     def _grow(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor, needed: int) -> None:
-        self._capacity = max(FIRST, needed, self._capacity + self._capacity // 2)
+        self._capacity = max(self._first, needed, self._capacity + self._capacity // 2)
         k, v = (x.new_empty(*x.shape[:2], self._capacity, x.shape[3]) for x in (k_BGTD, v_BGTD))
         pos = pos_BT.new_empty(pos_BT.shape[0], self._capacity)
         if self.length:

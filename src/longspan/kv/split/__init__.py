@@ -1,0 +1,1 @@
+"""One split per file: how eviction divides its budget over heads and layers."""

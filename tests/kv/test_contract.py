@@ -1,0 +1,167 @@
+"""What every key/value policy keeps to, found from its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import pkgutil
+from importlib import import_module
+
+import pytest
+import torch
+
+import longspan.kv
+import longspan.kv.evict
+import longspan.kv.split
+from longspan.core.types import NotRewindable
+from longspan.kv.eviction import Eviction
+from longspan.kv.full import Full
+from longspan.models.method import Method
+from longspan.models.session import Session
+from longspan.models.tiny import tiny
+
+CLOSE = {"atol": 2e-5, "rtol": 1e-4}
+FAMILIES = ["llama", "qwen3", "gemma3"]
+ROOM, TIGHT = 1000, 24
+SETTINGS = {"SnapKV": {"window": 8}}
+"""What a method needs to make sense at a tiny model's lengths."""
+
+
+def methods(package):
+    """An instance of every public dataclass in the modules of a package."""
+    found = []
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        for name, item in inspect.getmembers(import_module(module.name), inspect.isclass):
+            own = item.__module__ == module.name and dataclasses.is_dataclass(item) and not name.startswith("_")
+            if own and ": " in (item.__doc__ or "").splitlines()[0]:
+                found.append((name, item))
+    return found
+
+
+def made(item):
+    return item(**SETTINGS.get(item.__name__, {}))
+
+
+def evictions(budget, **moments):
+    return [
+        pytest.param(Eviction(made(score), budget, made(split), **moments), id=f"{score_name}-{split_name}")
+        for score_name, score in methods(longspan.kv.evict)
+        for split_name, split in methods(longspan.kv.split)
+    ]
+
+
+POLICIES = [
+    pytest.param(made(item), id=name)
+    for name, item in methods(longspan.kv)
+    if hasattr(item, "open") and item is not Eviction
+] + evictions(ROOM)
+TIGHT_ONES = evictions(TIGHT)
+
+
+def text(length, seed=0):
+    return torch.randint(2, 120, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def read(model, policy, prompts, *, chunk=512, steps=6):
+    """Logits [B, steps + 1, V] after the prompts and after each greedily chosen token."""
+    with Session(model, Method(kv=policy)) as session:
+        logits = [session.prefill(prompts, chunk=chunk)[:, None]]
+        for _ in range(steps):
+            logits.append(session.decode(logits[-1].argmax(-1)))
+    return torch.cat(logits, 1)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_room_to_spare_equals_full(policy, family):
+    model, prompts = tiny(family), [text(63), text(20, seed=1)]
+    got, want = read(model, policy, prompts, chunk=16), read(model, Full(), prompts)
+    torch.testing.assert_close(got, want, **CLOSE)
+    assert torch.equal(got.argmax(-1), want.argmax(-1))
+
+
+@pytest.mark.parametrize("policy", POLICIES + TIGHT_ONES)
+def test_a_prompt_of_one_token_is_read(policy):
+    torch.testing.assert_close(read(tiny(), policy, [[7]], steps=2), read(tiny(), Full(), [[7]], steps=2), **CLOSE)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("policy", TIGHT_ONES)
+def test_bytes_fall_when_the_budget_is_less_than_the_prompt(policy, family):
+    model, sizes = tiny(family), {}
+    for kv in (policy, Full()):
+        with Session(model, Method(kv=kv)) as session:
+            session.prefill([text(500)])
+            sizes[kv] = session.nbytes() - sum(s.nbytes() for s in session._stores.values() if hasattr(s, "window"))
+    assert sizes[policy] < 0.4 * sizes[Full()]
+
+
+@pytest.mark.parametrize(("length", "chunk"), [(63, 7), (63, 16), (500, 16)])
+@pytest.mark.parametrize("policy", TIGHT_ONES)
+def test_chunked_equals_whole_prefill(policy, length, chunk):
+    model, prompts = tiny(num_key_value_heads=4), [text(length)]
+    torch.testing.assert_close(
+        read(model, policy, prompts, chunk=chunk), read(model, policy, prompts, chunk=512), **CLOSE
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("policy", TIGHT_ONES)
+def test_chunked_equals_whole_prefill_in_every_family(policy, family):
+    model, prompts = tiny(family, num_key_value_heads=1), [text(63)]
+    torch.testing.assert_close(read(model, policy, prompts, chunk=13), read(model, policy, prompts), **CLOSE)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("policy", POLICIES + TIGHT_ONES)
+def test_truncate_then_append_equals_never(policy, family):
+    model = tiny(family)
+    with Session(model, Method(kv=policy)) as session:
+        session.prefill([text(63), text(50, seed=1)])
+        want = session.decode(torch.tensor([[3, 4, 5]] * 2))
+        session.rewind(3)
+        session.decode(torch.tensor([[9, 8, 7, 6]] * 2))
+        session.rewind(4)
+        torch.testing.assert_close(session.decode(torch.tensor([[3, 4, 5]] * 2)), want, **CLOSE)
+
+
+@pytest.mark.parametrize("policy", TIGHT_ONES)
+def test_rolling_back_into_evicted_text_is_refused(policy):
+    with Session(tiny(), Method(kv=policy)) as session:
+        session.prefill([text(63)])
+        session.decode(torch.tensor([[3, 4]]))
+        with pytest.raises(NotRewindable, match=r"\[63\] had been read"):
+            session.rewind(3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("policy", POLICIES + TIGHT_ONES)
+def test_a_batch_equals_runs_alone(policy, family):
+    model, prompts = tiny(family), [text(63), text(40, seed=1), text(9, seed=2)]
+    together = read(model, policy, prompts, chunk=16)
+    for row, prompt in enumerate(prompts):
+        torch.testing.assert_close(together[row : row + 1], read(model, policy, [prompt]), **CLOSE)
+
+
+@pytest.mark.parametrize("policy", TIGHT_ONES)
+def test_turns_of_a_batch_equal_turns_alone(policy):
+    model, turns = tiny(), [[text(63), text(40, seed=1)], [text(3, seed=2), text(40, seed=3)], [text(20, seed=4)] * 2]
+
+    def logits(rows):
+        with Session(model, Method(kv=policy)) as session:
+            for turn in turns:
+                session.prefill([turn[row] for row in rows], chunk=16)
+                out = session.decode(torch.tensor([[5, 6]] * len(rows)))
+        return out
+
+    together = logits([0, 1])
+    for row in range(2):
+        torch.testing.assert_close(together[row : row + 1], logits([row]), **CLOSE)
+
+
+@pytest.mark.parametrize("policy", POLICIES + TIGHT_ONES)
+def test_the_same_again_gives_the_same_and_leaves_the_model_as_it_was(policy):
+    model, tokens = tiny(), torch.tensor([text(63)])
+    before = model(tokens).logits
+    assert torch.equal(read(model, policy, tokens.tolist()), read(model, policy, tokens.tolist()))
+    assert torch.equal(model(tokens).logits, before)
