@@ -46,6 +46,7 @@ class Known:
     window: int
     """Tokens, prompt and answer together."""
     parameters: int
+    """Weights that loading the packages' files gives."""
     files: tuple[File, ...]
     """One GGUF file, or everything a folder that transformers loads must hold."""
     terms: str = ""
@@ -94,7 +95,7 @@ QWEN = Known(
     summary="Qwen2.5 Coder 0.5B Instruct: chat and code, works to its whole window",
     licence="Apache-2.0",
     window=32768,
-    parameters=494_032_768,
+    parameters=630_167_424,
     files=(
         File(
             "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
@@ -119,7 +120,7 @@ GEMMA = Known(
     name="gemma3-270m",
     hub="google/gemma-3-270m",
     summary="Gemma 3 270M base: no chat, sliding and full attention layers",
-    licence="Gemma Terms of Use",
+    licence="Gemma terms",
     window=32768,
     parameters=268_098_176,
     terms="Gemma Terms of Use, https://ai.google.dev/gemma/terms",

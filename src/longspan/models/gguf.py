@@ -42,7 +42,7 @@ def converted(path: Path, *, progress: Progress = silent, notify: Notify = unhea
     with only_one(place.with_name(f".{place.name}.lock"), notify=notify):
         if (place / "config.json").exists():
             return place
-        notify(f"{path.name}: de-quantising once to {place}")
+        notify(f"{path.name}: de-quantising it to {place}, once")
         work = place.with_name(f".{place.name}.work")
         with room(work, 4 * path.stat().st_size):
             dequantise(path, work, progress=progress)

@@ -43,7 +43,7 @@ def from_hub(model: str, folder: Path, *, stage: str, progress: Progress = silen
             raise HubError(f"{model} has no safetensors weights there")
         total = sum(sizes[name] for name in names)
         folder.mkdir(parents=True, exist_ok=True)
-        with watched(folder, stage=stage, before=0, total=total, progress=progress):
+        with watched(folder, lambda here: progress(stage, here, total, "bytes"), most=total):
             snapshot_download(
                 model,
                 revision=info.sha,
@@ -68,7 +68,7 @@ def hub_cache(model: str, *, stage: str, progress: Progress = silent, endpoint: 
     aside = ["*/*", "consolidated*"]
     cache = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}"
     cache.mkdir(parents=True, exist_ok=True)
-    watch = watched(cache, stage=stage, before=0, total=0, progress=progress)
+    watch = watched(cache, lambda here: progress(stage, here, 0, "bytes"))
     with enough(cache), only_hub_errors(), quiet(), watch:
         path = snapshot_download(
             model, allow_patterns=patterns, ignore_patterns=aside, etag_timeout=PATIENCE, endpoint=endpoint

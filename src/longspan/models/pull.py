@@ -73,6 +73,11 @@ def hub_model(model: str, *, progress: Progress = silent) -> Path:
         ) from error
 
 
+def present(known: Known) -> bool:
+    """Return whether a known model is here already."""
+    return (home() / "models" / known.name / "config.json").exists()
+
+
 def pull(
     known: Known,
     *,
@@ -87,7 +92,7 @@ def pull(
     Raises InputError when terms are to be accepted first, a download fails, a sha256 is wrong or the disk is full.
     """
     place = home() / "models" / known.name
-    if (place / "config.json").exists():
+    if present(known):
         return place
     if known.terms and not accept_terms:
         raise InputError(
@@ -95,7 +100,7 @@ def pull(
             f"Read them and run `longspan pull {known.name} --accept-terms`"
         )
     with only_one(place.with_name(f".{known.name}.lock"), notify=notify):
-        if (place / "config.json").exists():
+        if present(known):
             return place
         notify(f"{known.name}: {known.summary}; licence: {known.licence}")
         work = place.with_name(f".{known.name}.work")
@@ -123,7 +128,7 @@ def from_either(
         return Record(name=known.name, source=f"hub {known.hub}@{commit}", licence=known.licence)
     assemble(known.files, work / "files", stage=stage, progress=progress, download=download)
     if known.gguf:
-        notify(f"{known.name}: de-quantising once")
+        notify(f"{known.name}: de-quantising once, which takes a minute or so")
         dequantise(work / "files" / known.gguf.name, model, progress=progress)
     else:
         (work / "files").rename(model)

