@@ -188,4 +188,4 @@ def find(name: str) -> Known | None:
 
 def nearest(name: str) -> list[str]:
     """Return the known names closest to a mistyped one, best first."""
-    return get_close_matches(name.lower(), KNOWN, n=2, cutoff=0.5)
+    return get_close_matches(name.lower(), KNOWN, n=2, cutoff=0.6)

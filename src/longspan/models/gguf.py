@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from longspan.models.notify import Notify, unheard
 from longspan.models.record import Record, write_record
 
 MAGIC = b"GGUF"
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, struct.error)
+"""What the readers raise for a file that is cut off, damaged or of a kind they do not know."""
 
 
 def check_gguf(path: Path) -> None:
@@ -83,7 +86,10 @@ def read(path: Path) -> tuple[Any, Any]:
             output_loading_info=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, NotImplementedError, RuntimeError) as error:
+    except Exception as error:
+        # A broken vocabulary reaches us from tokenizers as a bare Exception; any other kind not expected is a bug.
+        if not isinstance(error, DAMAGE) and type(error) is not Exception:
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{path} cannot be read as a language model: {reason}. Use a GGUF of an architecture that transformers "
