@@ -28,9 +28,14 @@ def asked(name: str) -> bool:
     from longspan.models.pull import present
 
     known = find(name)
-    if known is None or not known.terms or present(known) or not sys.stdin.isatty():
+    if known is None or not known.terms or present(known) or not at_terminal():
         return False
     return click.confirm(f"{known.name} comes under the {known.terms}. Do you accept them?", err=True)
+
+
+def at_terminal() -> bool:
+    """Return whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 def remark(line: str) -> None:

@@ -64,18 +64,37 @@ def hub_cache(model: str, *, stage: str, progress: Progress = silent, endpoint: 
     """
     from huggingface_hub import constants, snapshot_download
 
-    patterns = [f"*{suffix}" for suffix in SUFFIXES]
-    aside = ["*/*", "consolidated*"]
     cache = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}"
-    cache.mkdir(parents=True, exist_ok=True)
+    reason = silence(model, endpoint)
+    patterns = [f"*{suffix}" for suffix in SUFFIXES]
     watch = watched(cache, lambda here: progress(stage, here, 0, "bytes"))
-    with enough(cache), only_hub_errors(), quiet(), watch:
-        path = snapshot_download(
-            model, allow_patterns=patterns, ignore_patterns=aside, etag_timeout=PATIENCE, endpoint=endpoint
-        )
+    try:
+        with enough(cache), only_hub_errors(), quiet(), watch:
+            path = snapshot_download(
+                model,
+                allow_patterns=patterns,
+                ignore_patterns=["*/*", "consolidated*"],
+                etag_timeout=PATIENCE,
+                endpoint=endpoint,
+                local_files_only=reason is not None,
+            )
+    except HubError as error:
+        raise reason or error from None
     if not list(Path(path).glob("*.safetensors")):
         raise HubError(f"{model} has no safetensors weights there")
     return Path(path)
+
+
+def silence(model: str, endpoint: str | None) -> HubError | None:
+    """Ask the hub for a model, once and briefly; return why it is not to be had, or nothing when it is."""
+    from huggingface_hub import HfApi
+
+    try:
+        with only_hub_errors(), quiet():
+            HfApi(endpoint=endpoint).model_info(model, timeout=PATIENCE)
+    except HubError as error:
+        return error
+    return None
 
 
 @contextmanager
@@ -86,7 +105,7 @@ def enough(cache: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        free = shutil.disk_usage(cache).free
+        free = shutil.disk_usage(next(folder for folder in (cache, *cache.parents) if folder.exists())).free
         raise InputError(
             f"not enough room on the disk for {cache}: {free:,} bytes are free. Make room, or set HF_HOME to a folder "
             "on a larger disk, and run it again"

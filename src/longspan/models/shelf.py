@@ -85,12 +85,12 @@ def kv_bytes(config: dict[str, Any], *, tokens: int) -> int:
 
 def windows(config: dict[str, Any]) -> list[int]:
     """Return how many tokens each layer that stores any may look back, 0 for all of them."""
-    layers = int(config["num_hidden_layers"])
-    sliding = int(config.get("sliding_window") or 0)
-    if config.get("use_sliding_window") is False:
-        sliding = 0
+    sliding = 0 if config.get("use_sliding_window") is False else int(config.get("sliding_window") or 0)
+    looks = {"full_attention": 0, "sliding_attention": sliding}
+    looks["chunked_attention"] = int(config.get("attention_chunk_size") or 0)
     kinds = config.get("layer_types")
     if kinds:
-        return [sliding if kind == "sliding_attention" else 0 for kind in kinds if kind.endswith("_attention")]
+        return [looks[kind] for kind in kinds if kind in looks]
     pattern = int(config.get("sliding_window_pattern") or 0)
-    return [0 if pattern and (layer + 1) % pattern == 0 else sliding for layer in range(layers)]
+    layers = range(1, int(config["num_hidden_layers"]) + 1)
+    return [0 if pattern and layer % pattern == 0 else sliding for layer in layers]
