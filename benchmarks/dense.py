@@ -92,7 +92,9 @@ def transformers_decode(model: Model, stored: int, steps: int) -> float:
         states = torch.randn(1, config.num_key_value_heads, stored, head_dim).to(model.network.dtype)
         cache.update(states, states.clone(), layer)
     step = torch.tensor([[5]])
-    spent = [timed(lambda: model.network(step, past_key_values=cache, logits_to_keep=1).logits)[0] for _ in range(steps)]
+    spent = [
+        timed(lambda: model.network(step, past_key_values=cache, logits_to_keep=1).logits)[0] for _ in range(steps)
+    ]
     return statistics.median(spent[1:])
 
 

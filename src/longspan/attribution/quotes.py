@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-MARKS = (("\"", "\""), ("\u201c", "\u201d"), ("\u00ab", "\u00bb"), ("`", "`"), ("'", "'"))
+MARKS = (('"', '"'), ("\u201c", "\u201d"), ("\u00ab", "\u00bb"), ("`", "`"), ("'", "'"))
 """Opening and closing quotation marks."""
 LEAST = 3
 """Characters a quote has at least; shorter ones prove nothing."""
@@ -38,7 +38,8 @@ def quotes(answer: str, sources: Sequence[str]) -> list[Quote]:
 
 def _quoted(answer: str) -> Iterator[str]:
     listed = "|".join(
-        rf"(?<!\w){re.escape(opening)}([^{re.escape(closing)}\n]+){re.escape(closing)}(?!\w)" for opening, closing in MARKS
+        rf"(?<!\w){re.escape(opening)}([^{re.escape(closing)}\n]+){re.escape(closing)}(?!\w)"
+        for opening, closing in MARKS
     )
     for match in re.finditer(listed, answer):
         text = next(group for group in match.groups() if group is not None).strip()

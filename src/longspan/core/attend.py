@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from longspan.core import kernel
-from longspan.core.types import KV, Layer, Moment, Pattern, PositionMap, Tiles
-from longspan.core.view import View, kept, near, view
+from longspan.core.rotate import rotate
+from longspan.core.types import EMPTY, KV, Band, Layer, Moment, Pattern, PositionMap, Tiles
+from longspan.core.work import Place, Work, lay_out, side_by_side
 
 BLOCK = 512
 """Queries per run where positions decide what is seen."""
@@ -34,11 +35,6 @@ class Page:
     pattern: Pattern
     scale: float
 
-    @property
-    def plain(self) -> bool:
-        """Whether keys are final as stored and every pair is at its own distance."""
-        return self.layer.rotated and self.positions.fixed
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -51,60 +47,49 @@ class Seen:
 
     def weights(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
         """Attention weights [B, H, T, S] in float32 over whole parts side by side; ask for few queries."""
-        scores = torch.cat([_scores(self.page, q_BHTD, q_BT, part) for part in parts], -1)
+        works = side_by_side(self.page.positions, q_BHTD, q_BT, parts, [part.pos_BGS for part in parts])
+        scores = torch.cat([_scores(self.page, work) for work in works], -1)
         return torch.softmax(scores, -1).nan_to_num(0.0)
 
 
-def _scores(page: Page, q_BHTD: Tensor, q_BT: Tensor, part: KV) -> Tensor:
-    scores = q_BHTD.new_full((*q_BHTD.shape[:3], len(part)), float("-inf"), dtype=torch.float32)
-    for turned, mine_BGTS in view(page.layer, page.positions, q_BHTD, q_BT, part).claims():
-        k = turned.k_BGSD.float()
-        dots = kernel.fold(turned.q_BHTD.float(), k.shape[1]) @ k.transpose(-1, -2) * page.scale
-        scores = torch.where(_of_query_heads(mine_BGTS, q_BHTD), dots.reshape(scores.shape), scores)
+def _scores(page: Page, work: Work) -> Tensor:
+    shape = (*work.q_BHTD.shape[:3], len(work.part))
+    scores = work.q_BHTD.new_full(shape, float("-inf"), dtype=torch.float32)
+    for q, k, _, mask in _pairs(page, work):
+        dots = kernel.fold(q.float(), k.shape[1]) @ k.float().transpose(-1, -2) * page.scale
+        scores = dots.reshape(shape) if mask is None else torch.where(mask, dots.reshape(shape), scores)
     return scores
 
 
 def attend(page: Page, q_BHTD: Tensor, q_BT: Tensor, parts: Iterable[KV]) -> Tensor:
     """Causal attention of T queries at true positions `q_BT` over stored parts: [B, H, T, D].
 
-    Queries come rotated where keys are stored rotated, as projected otherwise.
+    Queries come rotated where keys are stored rotated, as projected otherwise. A query that sees nothing gets zeros.
     """
-    stream = iter(parts)
-    part, following = next(stream), next(stream, None)
-    tiles = _tiles(page, q_BHTD, part)
-    if following is None and tiles is None and _is_dense(page, part):
-        return _dense(page, q_BHTD, part)
+    stream = lay_out(page.positions, q_BHTD, q_BT, parts, page.layer.num_kv_heads)
+    placed, following = next(stream, None), next(stream, None)
+    alone = following is None
     board: dict[Place, Run] = {}
-    while part is not None:
-        place = _place(page, q_BHTD, part)
-        run = _part(page, _cut(q_BHTD, place), q_BT[place[0] : place[1]], part, tiles)
-        board[place] = kernel.merge([board[place], run]) if place in board else run
-        part, following = following, next(stream, None)
-        tiles = _tiles(page, q_BHTD, part) if part is not None else None
-    return _collect(q_BHTD, board)
+    while placed is not None:
+        at, work = placed
+        pad = max(0, q_BHTD.shape[2] - work.part.new) if work.part.new else 0
+        own = work.queries(pad, q_BHTD.shape[2]) if pad else work
+        tiles = _tiles(page, own)
+        if alone and not pad and tiles is None and _is_dense(page, work):
+            return _dense(page, work)
+        run = _after(work.q_BHTD[:, :, :pad], _part(page, own, tiles))
+        board[at] = kernel.merge([board[at], run]) if at in board else run
+        placed, following = following, next(stream, None)
+    return _collect(page, q_BHTD, board)
 
 
-Place = tuple[int, int, int, int]
-"""Batch rows (first, end) and query heads (first, end) that a run is for."""
-
-
-def _place(page: Page, q_BHTD: Tensor, part: KV) -> Place:
-    shared = page.layer.num_heads // page.layer.num_kv_heads
-    first_row, end_row = part.rows or (0, q_BHTD.shape[0])
-    first_head, end_head = part.heads or (0, page.layer.num_kv_heads)
-    return first_row, end_row, first_head * shared, end_head * shared
-
-
-def _cut(x_BHT: Tensor, place: Place) -> Tensor:
-    return x_BHT[place[0] : place[1], place[2] : place[3]]
-
-
-def _collect(q_BHTD: Tensor, board: dict[Place, Run]) -> Tensor:
+def _collect(page: Page, q_BHTD: Tensor, board: dict[Place, Run]) -> Tensor:
     """Put the runs of rows and heads together, merging where they overlap."""
-    B, H = q_BHTD.shape[:2]
-    out, lse = board.pop((0, B, 0, H)) if (0, B, 0, H) in board else _nothing(q_BHTD)
-    for place, run in board.items():
-        here_out, here_lse = _cut(out, place), _cut(lse, place)
+    heads = page.layer.num_kv_heads
+    whole = Place(0, q_BHTD.shape[0], 0, heads)
+    out, lse = board.pop(whole) if whole in board else _nothing(q_BHTD)
+    for at, run in board.items():
+        here_out, here_lse = at.queries(out, heads), at.queries(lse, heads)
         merged = kernel.merge([(here_out, here_lse), run])
         here_out.copy_(merged[0])
         here_lse.copy_(merged[1])
@@ -116,82 +101,159 @@ def _nothing(q_BHTD: Tensor) -> Run:
     return torch.zeros_like(q_BHTD), lse
 
 
-def _is_dense(page: Page, part: KV) -> bool:
-    """Keys final, all rows and heads, and every query sees all that lies before it."""
-    whole = part.rows is None and part.heads is None
-    return page.plain and whole and not part.holes and not part.reach
-
-
-def _dense(page: Page, q_BHTD: Tensor, part: KV) -> Tensor:
-    if part.new == len(part) or part.new <= 1:
-        return kernel.output(q_BHTD, part.k_BGSD, part.v_BGSD, scale=page.scale, causal=part.new > 1)
-    return _plain(page, q_BHTD, part.k_BGSD, part.v_BGSD, part.new)[0]
-
-
-def _plain(page: Page, q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, new: int) -> Run:
-    """The past seen by every query, and this call's own tokens causally."""
-    past = k_BGSD.shape[2] - new
-    runs = []
-    if past:
-        folded = kernel.fold(q_BHTD, k_BGSD.shape[1])
-        out, lse = kernel.attention(folded, k_BGSD[:, :, :past], v_BGSD[:, :, :past], scale=page.scale)
-        runs.append((out.reshape(q_BHTD.shape), lse.reshape(q_BHTD.shape[:3])))
-    if new:
-        own = kernel.attention(q_BHTD, k_BGSD[:, :, past:], v_BGSD[:, :, past:], scale=page.scale, causal=True)
-        runs.append(own)
-    return kernel.merge(runs)
-
-
-def _part(page: Page, q_BHTD: Tensor, q_BT: Tensor, part: KV, tiles: Tiles | None) -> Run:
-    """Attention over one part, cut where not every query sees the same."""
-    if tiles is None and _is_dense(page, part):
-        return _plain(page, q_BHTD, part.k_BGSD, part.v_BGSD, part.new)
-    seen = view(page.layer, page.positions, q_BHTD, q_BT, part)
-    if tiles is not None:
-        return _sparse(page, seen, tiles)
-    return _join([_run(page, block) for block in near(seen, BLOCK)], 2)
-
-
-def _sparse(page: Page, seen: View, tiles: Tiles) -> Run:
-    """Only the kept tiles; rows and heads that choose for themselves are done one by one."""
-    keep_BHts = tiles.keep_BHts
-    rows, heads = keep_BHts.shape[:2]
-    if rows == heads == 1:
-        return _join([_run(page, tile) for tile in kept(seen, tiles)], 2)
-    if rows > 1:
-        every = slice(None)
-        cuts = [(slice(b, b + 1), every, every, replace(tiles, keep_BHts=keep_BHts[b : b + 1])) for b in range(rows)]
-        return _join([_sparse(page, seen.only(row, q, kv), own) for row, q, kv, own in cuts], 0)
-    group = heads // seen.part.k_BGSD.shape[1]
-    runs = []
-    for h in range(heads):
-        alone = seen.only(slice(None), slice(h, h + 1), slice(h // group, h // group + 1))
-        runs.append(_sparse(page, alone, replace(tiles, keep_BHts=keep_BHts[:, h : h + 1])))
-    return _join(runs, 1)
-
-
-def _run(page: Page, seen: View) -> Run:
-    single = seen.single()
-    if single is not None:
-        return _plain(page, single.q_BHTD, single.k_BGSD, seen.part.v_BGSD, seen.part.new)
-    run = _nothing(seen.turned[0].q_BHTD)
-    for start in range(0, len(seen.part), KEYS):
-        slots = slice(start, start + KEYS)
-        for turned, mine_BGTS in seen.claims(slots):
-            mask = _of_query_heads(mine_BGTS, turned.q_BHTD)
-            v = seen.part.v_BGSD[:, :, slots]
-            run = kernel.merge([run, kernel.attention(turned.q_BHTD, turned.k_BGSD, v, scale=page.scale, mask=mask)])
-    return run
-
-
-def _of_query_heads(mask_BGTS: Tensor, q_BHTD: Tensor) -> Tensor:
-    heads = mask_BGTS.shape[1]
-    return mask_BGTS if heads == 1 else mask_BGTS.repeat_interleave(q_BHTD.shape[1] // heads, 1)
+def _after(padding_BHTD: Tensor, run: Run) -> Run:
+    """A run behind the padding of its queries, which sees nothing."""
+    return _join([_nothing(padding_BHTD), run], 2) if padding_BHTD.shape[2] else run
 
 
 def _join(runs: list[Run], axis: int) -> Run:
     return torch.cat([out for out, _ in runs], axis), torch.cat([lse for _, lse in runs], axis)
 
 
-def _tiles(page: Page, q_BHTD: Tensor, part: KV) -> Tiles | None:
-    return page.pattern.tiles(q_BHTD, part.k_BGSD, page.layer) if part.new > 1 else None
+def _is_plain(page: Page, work: Work) -> bool:
+    """Keys final, every pair at its own distance, and every query sees all that lies before it."""
+    return page.layer.rotated and work.unmoved and not (work.part.holes or work.part.reach)
+
+
+def _is_dense(page: Page, work: Work) -> bool:
+    """Plain, and for all rows and heads."""
+    return _is_plain(page, work) and work.part.rows is None and work.part.heads is None
+
+
+def _dense(page: Page, work: Work) -> Tensor:
+    part = work.part
+    if part.new == len(part) or part.new <= 1:
+        return kernel.output(work.q_BHTD, part.k_BGSD, part.v_BGSD, scale=page.scale, causal=part.new > 1)
+    return _plain(page, work)[0]
+
+
+def _plain(page: Page, work: Work) -> Run:
+    """The past seen by every query, and this call's own tokens causally; a single query sees all alike."""
+    q, k, v = work.q_BHTD, work.part.k_BGSD, work.part.v_BGSD
+    past = len(work.part) - work.part.new if q.shape[2] > 1 else len(work.part)
+    runs = []
+    if past:
+        out, lse = kernel.attention(kernel.fold(q, k.shape[1]), k[:, :, :past], v[:, :, :past], scale=page.scale)
+        runs.append((out.reshape(q.shape), lse.reshape(q.shape[:3])))
+    if past < len(work.part):
+        runs.append(kernel.attention(q, k[:, :, past:], v[:, :, past:], scale=page.scale, causal=True))
+    return kernel.merge(runs)
+
+
+def _part(page: Page, work: Work, tiles: Tiles | None) -> Run:
+    """Attention over one part, cut into blocks of queries where not every query sees the same."""
+    if tiles is not None:
+        padded = work.part.holes and work.part.pos_BGS.shape[1] == 1
+        return _rows(page, work) if padded else _sparse(page, work, tiles)
+    if _is_plain(page, work):
+        return _plain(page, work)
+    T = work.q_BHTD.shape[2]
+    return _join([_run(page, _near(work, t, min(t + BLOCK, T))) for t in range(0, T, BLOCK)], 2)
+
+
+def _near(work: Work, first: int, end: int) -> Work:
+    """Queries `first` to `end` and the slots they can see: causal, and within reach."""
+    part, queries = work.part, work.queries(first, end)
+    if part.new == 0:
+        return queries
+    past = len(part) - part.new
+    start = max(0, past + first - part.reach + 1) if part.reach and not part.holes else 0
+    return queries.slots([(start, past + end)], new=end - first)
+
+
+def _rows(page: Page, work: Work) -> Run:
+    """Each row by itself and without padding, so that its tiles are those it has alone."""
+    runs = []
+    for row in range(work.q_BHTD.shape[0]):
+        own, q = work.row(row), work.q_BHTD[row : row + 1]
+        run = _part(page, own, _tiles(page, own)) if own.part.new else _nothing(own.q_BHTD)
+        runs.append(_after(q[:, :, : q.shape[2] - own.part.new], run))
+    return _join(runs, 0)
+
+
+def _sparse(page: Page, work: Work, tiles: Tiles) -> Run:
+    """Only the kept tiles, and every query's own tile causally; row by row and head by head where they differ."""
+    keep = tiles.keep_BHts
+    if keep.shape[0] > 1:
+        rows = [slice(row, row + 1) for row in range(keep.shape[0])]
+        return _join([_sparse(page, work.only(rows=b), replace(tiles, keep_BHts=keep[b])) for b in rows], 0)
+    if keep.shape[1] > 1:
+        heads = range(keep.shape[1])
+        runs = [_sparse(page, work.only(head=h), replace(tiles, keep_BHts=keep[:, h : h + 1])) for h in heads]
+        return _join(runs, 1)
+    size, stored = tiles.size, len(work.part)
+    past, runs = stored - work.part.new, []
+    for index, kept_s in enumerate(keep[0, 0]):
+        tile = past // size + index
+        first, end = max(tile * size, past), min(tile * size + size, stored)
+        before = [(s * size, s * size + size) for s in kept_s[:tile].nonzero().flatten().tolist()]
+        near = work.queries(first - past, end - past).slots([*before, (tile * size, end)], new=end - first)
+        runs.append(_run(page, near))
+    return _join(runs, 2)
+
+
+def _run(page: Page, work: Work) -> Run:
+    if _is_plain(page, work):
+        return _plain(page, work)
+    alone = _alone(work)
+    if alone is not None:
+        q, k = _turned(page, work, alone)
+        return _plain(page, replace(work, q_BHTD=q, part=replace(work.part, k_BGSD=k)))
+    merged = _nothing(work.q_BHTD)
+    for start in range(0, len(work.part), KEYS):
+        some = work.slots([(start, min(start + KEYS, len(work.part)))], new=0)
+        for q, k, v, mask in _pairs(page, some):
+            merged = kernel.merge([merged, kernel.attention(q, k, v, scale=page.scale, mask=mask)])
+    return merged
+
+
+def _alone(work: Work) -> Band | None:
+    """The band that every pair belongs to, where nothing but the order of tokens limits what is seen."""
+    if work.part.holes or work.part.reach:
+        return None
+    q, k = work.q_BGT[..., None], work.part.pos_BGS[:, :, None]
+    for band in reversed(work.bands):
+        claimed = None if band.where is None else band.where(q, k)
+        if claimed is None or bool(claimed.all()):
+            return band
+        if bool(claimed.any()):
+            return None
+    return None
+
+
+def _pairs(page: Page, work: Work) -> Iterable[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
+    """Rotated queries and keys, values, and the pairs [B, H or 1, T, S] they count for (None: all of them)."""
+    part, q, k = work.part, work.q_BGT[..., None], work.part.pos_BGS[:, :, None]
+    left = (k <= q) & (k != EMPTY)
+    if part.reach:
+        left &= k > q - part.reach
+    for band in reversed(work.bands):
+        mask = left if band.where is None else left & band.where(q, k)
+        if not bool(mask.any()):
+            continue
+        left = left & ~mask
+        yield *_turned(page, work, band), part.v_BGSD, _per_query_head(mask, work.q_BHTD)
+
+
+def _per_query_head(mask_BGTS: Tensor, q_BHTD: Tensor) -> Tensor | None:
+    if bool(mask_BGTS.all()):
+        return None
+    heads = mask_BGTS.shape[1]
+    return mask_BGTS if heads == 1 else mask_BGTS.repeat_interleave(q_BHTD.shape[1] // heads, 1)
+
+
+def _turned(page: Page, work: Work, band: Band) -> tuple[Tensor, Tensor]:
+    """Queries and keys at the band's positions; where keys are final only the query is turned, by what differs."""
+    rotation, rotated, k_BGSD = page.layer.rotation, page.layer.rotated, work.part.k_BGSD
+    if rotated and band.q_BGT is work.q_BGT:
+        return work.q_BHTD, k_BGSD
+    turn = band.q_BGT - work.q_BGT if rotated else band.q_BGT
+    if turn.shape[1] > 1:
+        turn = turn.repeat_interleave(work.q_BHTD.shape[1] // turn.shape[1], 1)
+    if rotated:
+        return rotate(work.q_BHTD, turn, replace(rotation, temperature=1.0)), k_BGSD
+    return rotate(work.q_BHTD, turn, rotation), rotate(k_BGSD, band.k_BGS.clamp_min(0), rotation)
+
+
+def _tiles(page: Page, work: Work) -> Tiles | None:
+    return page.pattern.tiles(work.q_BHTD, work.part.k_BGSD, page.layer) if work.part.new > 1 else None

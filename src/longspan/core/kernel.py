@@ -89,9 +89,7 @@ def _each(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack(products).view(rows, heads, a.shape[2], b.shape[3])
 
 
-def _whole(
-    q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, scale: float, mask: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _whole(q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, scale: float, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """All scores at once, float32 softmax: for few queries, or few stored tokens."""
     B, H, T, _ = q_BHTD.shape
     scores = _scores(q_BHTD, k_BGSD, scale).float()
@@ -101,9 +99,7 @@ def _whole(
     return _mix(torch.softmax(scores, -1).nan_to_num(0.0), v_BGSD, q_BHTD), lse
 
 
-def _tiled(
-    q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, scale: float, mask: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _tiled(q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, scale: float, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """The same by tiles of stored tokens, on any device: never T x S at once."""
     parts = []
     for start in range(0, k_BGSD.shape[2], TILE):

@@ -102,7 +102,10 @@ class Tiles:
     """A sparse-attention choice: which tiles of `size` queries by `size` stored tokens are computed."""
 
     keep_BHts: Tensor
-    """Boolean, tiles of queries by tiles of stored tokens; tiles above the diagonal are never computed."""
+    """Boolean, tiles of queries by tiles of stored tokens, both counted from the first stored token, so that chunks of
+    a prompt choose what the whole would; B or H is 1 where all rows or heads choose alike. The queries' tiles begin
+    with the one the first query lies in. A query's own tile is always computed, what lies above it never.
+    """
     size: int
 
 

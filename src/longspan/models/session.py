@@ -125,7 +125,9 @@ class Session:
     def _spectra(self, length: int) -> dict[str, Rotation]:
         """Each layer type's rotation for a request of `length`; layers that slide stay as trained."""
         return {
-            kind: replace(rope.rotation if kind == SLIDING else self.method.rope(rope, length), layout=rope.rotation.layout)
+            kind: replace(
+                rope.rotation if kind == SLIDING else self.method.rope(rope, length), layout=rope.rotation.layout
+            )
             for kind, rope in self._ropes.items()
         }
 

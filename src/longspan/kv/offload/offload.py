@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Literal
+from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -116,10 +118,12 @@ class _Host:
 
 
 class _Disk:
-    """Blocks in a temporary file that is gone with the store; reading maps it, the system decides what stays in memory."""
+    """Blocks in a temporary file that is gone with the store; reading maps it, and the system decides what is cached."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="longspan-kv-")
+        self._folder = tempfile.TemporaryDirectory(prefix="longspan-kv-")
+        self._path = Path(self._folder.name) / "blocks"
+        weakref.finalize(self, self._folder.cleanup)
         self._places: list[tuple[int, Block]] = []
         self._end = 0
 
@@ -129,13 +133,13 @@ class _Disk:
 
     def push(self, k_BGSD: Tensor, v_BGSD: Tensor, pos_BS: Tensor) -> None:
         start = self._end
-        self._file.seek(start)
-        for part in (k_BGSD, v_BGSD):
-            self._file.write(part.contiguous().view(torch.uint8).cpu().numpy().data)
-        self._file.flush()
-        self._end = self._file.tell() + -self._file.tell() % mmap.ALLOCATIONGRANULARITY
-        shapes = (k_BGSD.new_empty(0).cpu(), k_BGSD.new_empty(k_BGSD.shape, device="meta"), pos_BS.to("cpu", copy=True))
-        self._places.append((start, shapes))
+        with self._path.open("r+b" if start else "wb") as file:
+            file.seek(start)
+            for part in (k_BGSD, v_BGSD):
+                file.write(part.contiguous().view(torch.uint8).cpu().numpy().data)
+            self._end = file.tell() + -file.tell() % mmap.ALLOCATIONGRANULARITY
+        shape = k_BGSD.new_empty(k_BGSD.shape, device="meta")
+        self._places.append((start, (shape, shape, pos_BS.to("cpu", copy=True))))
 
     def pop(self) -> Block:
         block = self._map(self.count - 1)
@@ -148,10 +152,11 @@ class _Disk:
             yield k.to(device), v.to(device), pos.to(device)
 
     def _map(self, index: int) -> Block:
-        start, (kind, shape, pos_BS) = self._places[index]
-        nbytes = shape.numel() * kind.element_size()
-        view = mmap.mmap(self._file.fileno(), 2 * nbytes, offset=start, access=mmap.ACCESS_COPY)
-        k, v = (
-            torch.frombuffer(view, dtype=kind.dtype, count=shape.numel(), offset=at).view(shape.shape) for at in (0, nbytes)
+        start, (shape, _, pos_BS) = self._places[index]
+        with self._path.open("rb") as file:
+            view = mmap.mmap(file.fileno(), 2 * shape.nbytes, offset=start, access=mmap.ACCESS_COPY)
+        values = (
+            torch.frombuffer(view, dtype=shape.dtype, count=shape.numel(), offset=at) for at in (0, shape.nbytes)
         )
+        k, v = (value.view(shape.shape) for value in values)
         return k, v, pos_BS

@@ -148,7 +148,9 @@ class _Memory:
         if count == len(self._blocks):
             return list(range(count))
         keys_NGD = self._keys_NGD[: len(self._blocks)]
-        mean_GD = q_1HTD[0, :, -max(1, self._new) :].float().mean(1).view(keys_NGD.shape[1], -1, keys_NGD.shape[2]).mean(1)
+        mean_GD = (
+            q_1HTD[0, :, -max(1, self._new) :].float().mean(1).view(keys_NGD.shape[1], -1, keys_NGD.shape[2]).mean(1)
+        )
         relevance_N = (keys_NGD * mean_GD).sum((1, 2))
         return sorted(relevance_N.topk(count).indices.tolist())
 
