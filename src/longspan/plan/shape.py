@@ -1,0 +1,68 @@
+"""The sizes of a model that its cost depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from longspan.models.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A decoder's sizes."""
+
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    hidden: int
+    intermediate: int
+    vocab: int
+    weight_bytes: int
+    bytes_per_value: int
+    """Of a stored key or value, and of an activation."""
+    window: int
+    """Tokens the model was trained to read."""
+    sliding_window: int = 0
+    """Tokens that sliding layers see; 0 where there are none."""
+    sliding_layers: int = 0
+
+    @classmethod
+    def of(cls, model: Model) -> Shape:
+        """Read a loaded model."""
+        config = model.network.get_decoder().config
+        kinds = list(getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers)
+        window = int(getattr(config, "sliding_window", None) or 0)
+        weights = {weight.data_ptr(): weight.nbytes for weight in model.network.parameters()}
+        return cls(
+            layers=config.num_hidden_layers,
+            heads=config.num_attention_heads,
+            kv_heads=config.num_key_value_heads,
+            head_dim=getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads,
+            hidden=config.hidden_size,
+            intermediate=config.intermediate_size,
+            vocab=config.vocab_size,
+            weight_bytes=sum(weights.values()),
+            bytes_per_value=model.network.dtype.itemsize,
+            window=model.window,
+            sliding_window=window,
+            sliding_layers=kinds.count("sliding_attention") if window else 0,
+        )
+
+    @property
+    def token_bytes(self) -> int:
+        """Bytes of one token's key and value in one layer."""
+        return 2 * self.kv_heads * self.head_dim * self.bytes_per_value
+
+    def kv_bytes(self, tokens: int) -> int:
+        """Bytes of stored tokens; sliding layers store their window only."""
+        full = (self.layers - self.sliding_layers) * tokens
+        sliding = self.sliding_layers * min(tokens, self.sliding_window)
+        return (full + sliding) * self.token_bytes
+
+    def work_bytes(self, chunk: int) -> int:
+        """Bytes of activations while a chunk of a prompt is read: the widest layer, in and out, and attention's own."""
+        per_token = 6 * self.hidden + 3 * self.intermediate + 4 * self.heads * self.head_dim
+        return chunk * per_token * self.bytes_per_value + 8 * self.vocab
