@@ -13,6 +13,8 @@ from longspan.models.pull import ensure, pull
 from longspan.models.record import read_record
 from longspan.models.shelf import shelf
 
+REAL_HOME = os.environ.get("LONGSPAN_HOME", "")
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -181,7 +183,7 @@ def test_every_known_model_names_whole_files_by_sha256() -> None:
 
 @pytest.mark.model
 def test_smollm2_is_pulled_and_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LONGSPAN_HOME")
+    monkeypatch.setenv("LONGSPAN_HOME", REAL_HOME)
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place = ensure("smollm2")
