@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import SafetensorError
-from tiny_gguf import TEMPLATE, llama, write_gguf
+from tests.models.tiny_gguf import TEMPLATE, llama, write_gguf
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from longspan.core.errors import InputError
