@@ -57,8 +57,9 @@ def absent(known: "Known") -> dict[str, object]:
 
 def show(here: "list[Shelved]", away: "list[Known]") -> None:
     """Draw the models that are here as a table, and name the others below."""
-    from longspan.cli.console import out
     from rich.table import Table
+
+    from longspan.cli.console import out
 
     table = Table(box=None, pad_edge=False)
     table.add_column("model", overflow="fold")

@@ -14,7 +14,6 @@ def command(names: tuple[str, ...], accept_terms: bool) -> None:
     MODEL is smollm2, qwen2.5-coder-0.5b, gemma3-270m, minilm, a hub id (owner/name) or a .gguf file.
     """
     from longspan.cli.console import bars
-
     from longspan.models import ensure
 
     accepted = {name: accept_terms or asked(name) for name in names}
