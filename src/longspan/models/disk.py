@@ -16,11 +16,15 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 """What the system says when a disk or a quota is full."""
 
 
+def free(folder: Path) -> int:
+    """Return the free bytes of the disk a folder lies on, or will lie on."""
+    return shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
+
+
 def no_room(folder: Path, needed: int) -> InputError:
     """Return the error that says how many bytes are needed and free where `folder` lies."""
-    free = shutil.disk_usage(folder).free
     return InputError(
-        f"not enough room on the disk: about {needed:,} bytes are needed at {folder} and {free:,} are free. "
+        f"not enough room on the disk: about {needed:,} bytes are needed at {folder} and {free(folder):,} are free. "
         "Make room, or set LONGSPAN_HOME to a folder on a larger disk, and run it again"
     )
 
@@ -29,7 +33,7 @@ def require(folder: Path, needed: int) -> None:
     """Raise InputError when the disk of `folder` has less room than needed; bytes already in it count."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = needed - occupied(folder)
-    if shutil.disk_usage(folder).free < missing:
+    if free(folder) < missing:
         raise no_room(folder, missing)
 
 

@@ -12,7 +12,7 @@ from longspan.core.errors import InputError
 from longspan.core.home import home
 from longspan.core.progress import Progress, silent
 from longspan.models.digest import file_digest
-from longspan.models.disk import only_one, room, settle
+from longspan.models.disk import FULL, only_one, room, settle
 from longspan.models.notify import Notify, unheard
 from longspan.models.record import Record, write_record
 
@@ -111,9 +111,10 @@ def save(model: Any, tokenizer: Any, out: Path) -> None:
         model.save_pretrained(out)
         tokenizer.save_pretrained(out)
     except SafetensorError as error:
-        if "StorageFull" in str(error) or "code: 28" in str(error):
-            raise OSError(errno.ENOSPC, "no space left for the weights") from error
-        raise
+        # Its writer passes the system's number on in words only.
+        if not any(f"(os error {number})" in str(error) for number in FULL):
+            raise
+        raise OSError(errno.ENOSPC, "no space left for the weights") from error
 
 
 @contextmanager

