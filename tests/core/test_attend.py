@@ -104,7 +104,12 @@ def test_parts_of_some_rows_and_heads_equal_the_specification(name):
     near = cut(part, 60, 90)
     first = replace(cut(part, 0, 60), **only(part, slice(0, 1), slice(None), 0, 60), rows=(0, 1))
     ragged = [
-        replace(cut(part, 0, 1), **only(part, slice(1, 2), slice(head, head + 1), 0, end), rows=(1, 2), heads=(head, head + 1))
+        replace(
+            cut(part, 0, 1),
+            **only(part, slice(1, 2), slice(head, head + 1), 0, end),
+            rows=(1, 2),
+            heads=(head, head + 1),
+        )
         for head, end in ((0, 60), (1, 33))
     ]
     pieces = [near, first, *ragged]
@@ -121,7 +126,13 @@ def test_a_row_stored_without_its_padding_equals_itself_padded(name):
     where = page(MAPS[name])
     q, q_pos, part = task(63, 63, pads=(0, 50))
     rows = [
-        replace(part, **only(part, slice(row, row + 1), slice(None), pad, 63), new=63 - pad, rows=(row, row + 1), holes=False)
+        replace(
+            part,
+            **only(part, slice(row, row + 1), slice(None), pad, 63),
+            new=63 - pad,
+            rows=(row, row + 1),
+            holes=False,
+        )
         for row, pad in ((0, 0), (1, 50))
     ]
     same(attend(where, q, q_pos, rows), attend(where, q, q_pos, [part]))
@@ -132,7 +143,13 @@ def test_a_row_stored_without_its_padding_may_be_longer_than_a_block(rotated):
     where = page(Plain(), (2, 1), rotated=rotated)
     q, q_pos, part = task(600, 600, (2, 1), pads=(0, 540))
     rows = [
-        replace(part, **only(part, slice(row, row + 1), slice(None), pad, 600), new=600 - pad, rows=(row, row + 1), holes=False)
+        replace(
+            part,
+            **only(part, slice(row, row + 1), slice(None), pad, 600),
+            new=600 - pad,
+            rows=(row, row + 1),
+            holes=False,
+        )
         for row, pad in ((0, 0), (1, 540))
     ]
     same(attend(where, q, q_pos, rows), reference.attend(where, q, q_pos, [part]))

@@ -14,6 +14,9 @@ from longspan.decode.sampling import Sampling, generators, sample
 from longspan.decode.stop import StopWatcher
 from longspan.decode.text import TextStream
 
+GREEDY = Sampling()
+"""The likeliest token, always."""
+
 
 class Engine(Protocol):
     """What generation needs of a session."""
@@ -68,7 +71,7 @@ class Generation:
     """
 
     def __init__(
-        self, engine: Engine, decode: Callable[[list[int]], str], *, sampling: Sampling = Sampling(), limits: Limits
+        self, engine: Engine, decode: Callable[[list[int]], str], *, limits: Limits, sampling: Sampling = GREEDY
     ) -> None:
         self._engine = engine
         self._decode = decode

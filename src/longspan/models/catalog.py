@@ -49,6 +49,8 @@ class Known:
     """Weights that loading the packages' files gives."""
     files: tuple[File, ...]
     """One GGUF file, or everything a folder that transformers loads must hold."""
+    effective: int = 0
+    """Tokens up to which it found every needle here (see docs/log.md); 0 not measured."""
     terms: str = ""
     """Name and address of terms a person must accept before the first use."""
 
@@ -79,6 +81,7 @@ SMOLLM2 = Known(
     summary="SmolLM2 135M Instruct: small chat model, the default",
     licence="Apache-2.0",
     window=8192,
+    effective=4096,
     parameters=134_515_008,
     files=(
         File(
@@ -95,6 +98,7 @@ QWEN = Known(
     summary="Qwen2.5 Coder 0.5B Instruct: chat and code, works to its whole window",
     licence="Apache-2.0",
     window=32768,
+    effective=16384,
     parameters=630_167_424,
     files=(
         File(

@@ -19,6 +19,7 @@ from longspan.models.session import Session
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Precisions by the name a person types."""
+HERE = Path()
 BROKEN = {"<": "\u2039", "[": "\uff3b"}
 """What takes the place of a control token's first character in text that is not ours."""
 
@@ -26,8 +27,9 @@ BROKEN = {"<": "\u2039", "[": "\uff3b"}
 class Model:
     """A transformers model and its tokenizer, ready to open sessions on."""
 
-    def __init__(self, network: Any, tokenizer: Any, *, name: str) -> None:
+    def __init__(self, network: Any, tokenizer: Any, *, name: str, folder: Path = HERE) -> None:
         takeover.check(network)
+        self.folder = folder
         self.network = network
         self.tokenizer = tokenizer
         self.name = name
@@ -52,7 +54,7 @@ class Model:
             raise InputError(f"cannot load a language model from {folder}: {reason}") from error
         finally:
             transformers_logging.set_verbosity(before)
-        return cls(network.to(where).eval(), tokenizer, name=folder.name)
+        return cls(network.to(where).eval(), tokenizer, name=folder.name, folder=folder)
 
     @property
     def window(self) -> int:

@@ -218,4 +218,5 @@ def non_finite(model: Any, text_BT: Tensor, pos_BT: Tensor) -> str:
         for hook in hooks:
             hook.remove()
     where = f"layer {bad[0]}" if bad else "the output head"
-    return f"{where} of {type(model).__name__} gave non-finite numbers: damaged weights, or {model.dtype} overflows; try --dtype float32"
+    what = f"{where} of {type(model).__name__} gave non-finite numbers"
+    return f"{what}: its weights are damaged, or {model.dtype} overflows; try --dtype float32"

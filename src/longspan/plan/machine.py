@@ -72,7 +72,8 @@ def _memory() -> tuple[int, int]:
     info = Path("/proc/meminfo")
     if info.exists():
         rows = dict(line.split(":", 1) for line in info.read_text().splitlines())
-        return tuple(int(rows.get(name, "0").split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))  # type: ignore[return-value]  # two names, two numbers
+        total, available = (int(rows.get(name, "0").split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+        return total, available
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return total, total

@@ -120,7 +120,9 @@ def choose(table: Sequence[Route], request: Request, *, wanted: str = "auto") ->
     route = by_name[wanted]
     if not route.fits:
         others = " or ".join(f"--route {other.name}" for other in table if other.fits)
-        raise InputError(f"--route {wanted} cannot be taken: {route.reason}. Use {others}, or a model with a larger window")
+        raise InputError(
+            f"--route {wanted} cannot be taken: {route.reason}. Use {others}, or a model with a larger window"
+        )
     return route, "asked for"
 
 
@@ -144,7 +146,9 @@ def _retrieve(request: Request, shape: Shape, speed: Speed, machine: Machine) ->
     total = prompt + request.max_tokens
     seconds = speed.prefill(prompt) + speed.decode(request.max_tokens // 2, prompt)
     reason = f"the best {packed:,} tokens of passages fit the {shape.window:,}-token window"
-    return Route("retrieve", prompt, shape.kv_bytes(total), 0, _peak(shape, total), seconds, total <= shape.window, reason)
+    return Route(
+        "retrieve", prompt, shape.kv_bytes(total), 0, _peak(shape, total), seconds, total <= shape.window, reason
+    )
 
 
 def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Route:

@@ -6,7 +6,6 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,8 @@ from longspan.core.progress import Progress, silent
 from longspan.plan.shape import Shape
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from longspan.models.model import Model
     from longspan.models.session import Session
 
@@ -67,8 +68,8 @@ def calibrate(model: Model, shape: Shape, archive: Archive, *, progress: Progres
     from longspan.plan.machine import here
 
     machine = here()
-    seen = f"{machine.processor} {machine.cores} {machine.accelerator} {torch.get_num_threads()} {platform.python_version()}"
-    key = digest_of("speed", str(shape), model.name, model.dtype, seen, torch.__version__, __version__)
+    host = f"{machine.processor} {machine.cores} {machine.accelerator} {torch.get_num_threads()} {platform.python_version()}"
+    key = digest_of("speed", str(shape), model.name, model.dtype, host, torch.__version__, __version__)
     folder = archive.get("speed", key)
     if folder is None:
         speed = measure(model, shape, progress=progress)
@@ -92,7 +93,9 @@ def measure(model: Model, shape: Shape, *, progress: Progress = silent) -> Speed
         session.prefill([prompt[:64]])
     for done, length in enumerate(LENGTHS):
         with model.open() as session:
-            reads.append(_seconds(lambda session=session, length=length: session.prefill([prompt[:length]])))  # type: ignore[misc]  # bound now
+            began = time.perf_counter()
+            session.prefill([prompt[:length]])
+            reads.append(time.perf_counter() - began)
             writes.append(_median_step(session, token))
         progress("measure this machine", done + 1, len(LENGTHS), "lengths")
         if reads[0] > SLOW:
@@ -105,11 +108,10 @@ def measure(model: Model, shape: Shape, *, progress: Progress = silent) -> Speed
     return Speed(per_token, per_pair, max(0.0, writes[0] - per_stored * short), per_stored, full, shape.sliding_window)
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def _median_step(session: Session, token: object) -> float:
-    return statistics.median(_seconds(lambda: session.decode(token)) for _ in range(STEPS))  # type: ignore[arg-type]  # torch is imported late
+def _median_step(session: Session, token_11: Tensor) -> float:
+    spent = []
+    for _ in range(STEPS):
+        began = time.perf_counter()
+        session.decode(token_11)
+        spent.append(time.perf_counter() - began)
+    return statistics.median(spent)

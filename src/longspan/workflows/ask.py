@@ -19,7 +19,7 @@ from longspan.documents.document import Document
 from longspan.models.method import Method
 from longspan.plan.machine import peak_memory
 from longspan.plan.routes import Request, Route, choose, retrieve_budget, routes, stream_settings
-from longspan.retrieval import Index, Passage, pack
+from longspan.retrieval import Index, Packed, Passage, pack
 from longspan.workflows import evidence
 from longspan.workflows.evidence import Evidence
 from longspan.workflows.prompt import Prompt, around, prompt
@@ -60,6 +60,9 @@ class Listener:
     """Gets the answer as it is written."""
 
 
+AUTO, NOBODY = Settings(), Listener()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer and all that is needed to believe it."""
@@ -86,9 +89,7 @@ class Answer:
 class Ask:
     """A question over documents, planned and then answered."""
 
-    def __init__(
-        self, model: Model, documents: Sequence[Document], question: str, settings: Settings = Settings()
-    ) -> None:
+    def __init__(self, model: Model, documents: Sequence[Document], question: str, settings: Settings = AUTO) -> None:
         if not question.strip():
             raise InputError("the question is empty: say what you want to know")
         self.model = model
@@ -124,9 +125,11 @@ class Ask:
         return choose(table, self.request, wanted=self.settings.route)
 
     def answer(
-        self, route: Route, *, archive: Archive, encoder: Encoder | None = None, listener: Listener = Listener()
+        self, route: Route, *, archive: Archive, encoder: Encoder | None = None, listener: Listener = NOBODY
     ) -> Answer:
-        """Take the route. The index that `retrieve` builds is kept in the archive for the next question."""
+        """Take the route.
+
+        The index that `retrieve` builds is kept in the archive for the next question."""
         began = time.perf_counter()
         packed = self._retrieve(archive, encoder, listener.progress) if route.name == "retrieve" else []
         pieces = [piece.passage for piece in packed] or [
@@ -154,18 +157,16 @@ class Ask:
             peak_bytes=peak_memory(),
         )
 
-    def _retrieve(self, archive: Archive, encoder: Encoder | None, progress: Progress) -> list[pack.Packed]:
+    def _retrieve(self, archive: Archive, encoder: Encoder | None, progress: Progress) -> list[Packed]:
         index = Index.build(self.documents, encoder, archive=archive, progress=progress)
         hits = index.search(self.question, HITS)
-        return pack.pack(
-            hits, self.documents, budget=self.request.retrieve_budget, count=self.model.count, each=HEADING
-        )
+        return pack(hits, self.documents, budget=self.request.retrieve_budget, count=self.model.count, each=HEADING)
 
     def _method(self, route: Route) -> str:
         return self.settings.method or (stream_settings(self.model.window).method if route.name == "stream" else "")
 
     def _run(self, route: Route, asked: Prompt, watch: Attended | None, listener: Listener) -> tuple[Reply, int]:
-        """Read the prompt and write the reply; a streamed text is read first, so that the question finds blocks alone."""
+        """Read the prompt and write the reply; a streamed text is read first, the question finds blocks by itself."""
         method = replace(Method(), **parse(self._method(route)))
         limits = Limits(self.settings.max_tokens, ends=self.model.ends)
         first = asked.context_tokens if route.name == "stream" else 0

@@ -13,7 +13,14 @@ from longspan.retrieval.passage import Passage
 if TYPE_CHECKING:
     from longspan.models.model import Model
 
-ASK = "Read the text and answer the question.\n\nText:\n{context}\n\nQuestion: {question}\nAnswer the question briefly, from the text only."
+ASK = """\
+Read the text and answer the question.
+
+Text:
+{context}
+
+Question: {question}
+Answer the question briefly, from the text only."""
 """The user's message: text first, so that it can be read once, question last."""
 _HERE = "\ue000"
 """Stands for the text while the model's own format is put around it; a private-use character."""

@@ -155,8 +155,6 @@ class _Disk:
         start, (shape, _, pos_BS) = self._places[index]
         with self._path.open("rb") as file:
             view = mmap.mmap(file.fileno(), 2 * shape.nbytes, offset=start, access=mmap.ACCESS_COPY)
-        values = (
-            torch.frombuffer(view, dtype=shape.dtype, count=shape.numel(), offset=at) for at in (0, shape.nbytes)
-        )
+        values = (torch.frombuffer(view, dtype=shape.dtype, count=shape.numel(), offset=at) for at in (0, shape.nbytes))
         k, v = (value.view(shape.shape) for value in values)
         return k, v, pos_BS
