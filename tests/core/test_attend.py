@@ -157,7 +157,7 @@ def test_a_row_stored_without_its_padding_may_be_longer_than_a_block(rotated):
 
 def test_padding_between_turns_does_not_shorten_a_sliding_window():
     where = page(Plain(), rotated=True)
-    q, q_pos, part = task(8, 60, pads=(0, 0), reach=20)
+    q, _, part = task(8, 60, pads=(0, 0), reach=20)
     pos = part.pos_BGS[:, 0].clone()
     pos[1, 30:52] = EMPTY
     pos[1, 52:] = torch.arange(30, 38)

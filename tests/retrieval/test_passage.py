@@ -15,7 +15,7 @@ TEXTS = st.one_of(st.text(max_size=300), st.lists(ALPHABET, max_size=120).map(""
 
 
 def cut(text: str, **settings: object) -> list[str]:
-    return [passage.of(text) for passage in passages(text, **settings)]  # type: ignore[arg-type]
+    return [passage.of(text) for passage in passages(text, **settings)]  # type: ignore[arg-type]  # settings of several types
 
 
 @given(text=TEXTS, code=st.booleans(), size=st.integers(1, 30), limit=st.integers(2, 80))

@@ -71,15 +71,15 @@ def _ask(
     show: tuple[bool, bool],
 ) -> dict[str, object]:
     """Plan, print the plan, and unless it is a dry run answer and print the answer; return all of it."""
-    from longspan.core.spec import parse
     from longspan.documents import read
+    from longspan.models.method import Method
     from longspan.plan.machine import here
     from longspan.plan.shape import Shape
     from longspan.plan.speed import calibrate
     from longspan.workflows.ask import Ask, Settings
 
     dry_run, quiet = show
-    parse(options["method"])
+    Method.parse(options["method"])
     reading = read(files, progress=progress)
     for skipped in reading.skipped[:5]:
         _note(f"skipped {skipped}")
@@ -116,16 +116,20 @@ def _model(options: dict[str, Any], progress: Progress) -> tuple[Model, int]:
 
 
 def _answer(asked: Ask, route: Route, archive: Any, progress: Progress, *, quiet: bool) -> Answer:
-    from longspan.cli.console import err, out
+    from longspan.cli.console import out
     from longspan.workflows.ask import Listener
 
     encoder = _encoder(progress) if route.name == "retrieve" else None
-    written = (lambda text: None) if quiet else (lambda text: out().print(text, end="", markup=False, soft_wrap=True))
-    if not quiet and not err().is_terminal:
-        written = None
-    answer = asked.answer(route, archive=archive, encoder=encoder, listener=Listener(progress, written))
+    streams = not quiet and out().is_terminal
+
+    def write(text: str) -> None:
+        out().print(text, end="", markup=False, soft_wrap=True)
+
+    answer = asked.answer(
+        route, archive=archive, encoder=encoder, listener=Listener(progress, write if streams else None)
+    )
     if not quiet:
-        out().print("" if written else answer.text, markup=False, soft_wrap=True)
+        out().print("" if streams else answer.text, markup=False, soft_wrap=True)
     return answer
 
 
@@ -177,7 +181,7 @@ def _show(answer: Answer) -> None:
     out().print("\nEvidence" if answer.evidence else "\nNo evidence was found.", markup=False)
     for number, passage in enumerate(answer.evidence[:SHOWN], 1):
         out().print(f"[{number}] {_place(passage)}  score {passage.score:.3f}", markup=False)
-        out().print("    " + " ".join(passage.text.split()), markup=False)
+        out().print("    " + " ".join(passage.text.split()), markup=False, soft_wrap=True)
     if len(answer.evidence) > SHOWN:
         out().print(f"and {len(answer.evidence) - SHOWN} more passages (--json shows all)", markup=False)
     _note(
@@ -196,9 +200,7 @@ def _place(passage: Evidence) -> str:
 def _json(question: str, files: list[str], model: Model, answer: Answer) -> dict[str, object]:
     import platform
     from dataclasses import asdict
-
-    import torch
-    import transformers
+    from importlib.metadata import version
 
     from longspan import __version__
     from longspan.models.digest import digest
@@ -227,8 +229,8 @@ def _json(question: str, files: list[str], model: Model, answer: Answer) -> dict
         },
         "versions": {
             "longspan": __version__,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
+            "torch": version("torch"),
+            "transformers": version("transformers"),
             "python": platform.python_version(),
         },
     }

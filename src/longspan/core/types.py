@@ -113,7 +113,7 @@ class Spectrum(Protocol):
     """Which frequencies to use for a request of `length` tokens (prompt and reply)."""
 
     def __call__(self, rope: Rope, length: int) -> Rotation:
-        """Return frequencies and temperature; for `length` at most `rope.window` short requests may stay as trained."""
+        """Return frequencies and temperature; a request no longer than `rope.window` may stay as trained."""
         ...
 
 

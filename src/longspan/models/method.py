@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Self
 
+from longspan.core.spec import parse
 from longspan.core.types import KVPolicy, Pattern, PositionMap, Spectrum
 from longspan.kv.full import Full
 from longspan.pattern.dense import Dense
@@ -19,6 +21,15 @@ class Method:
     positions: PositionMap = field(default_factory=position.Plain)
     pattern: Pattern = field(default_factory=Dense)
     kv: KVPolicy = field(default_factory=Full)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Build a method from its string, such as `kv=snapkv:budget=1024 rope=yarn:factor=4`; empty is the default.
+
+        Raises InputError for an unknown name or field, naming what exists and the nearest match.
+        """
+        choices: dict[str, Any] = parse(text)
+        return cls(**choices)
 
     @property
     def rotates_on_write(self) -> bool:

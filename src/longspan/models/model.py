@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -54,7 +54,8 @@ class Model:
             raise InputError(f"cannot load a language model from {folder}: {reason}") from error
         finally:
             transformers_logging.set_verbosity(before)
-        return cls(network.to(where).eval(), tokenizer, name=folder.name, folder=folder)
+        network.to(where)
+        return cls(network.eval(), tokenizer, name=folder.name, folder=folder)
 
     @property
     def window(self) -> int:
@@ -149,8 +150,8 @@ def pick_dtype(device: torch.device) -> torch.dtype:
 
 
 def _fast_bfloat16() -> bool:
-    flags: dict[str, bool] = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("bf16"))
+    able: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))
 
 
 def _dtype(name: str) -> torch.dtype:

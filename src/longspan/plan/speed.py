@@ -68,7 +68,8 @@ def calibrate(model: Model, shape: Shape, archive: Archive, *, progress: Progres
     from longspan.plan.machine import here
 
     machine = here()
-    host = f"{machine.processor} {machine.cores} {machine.accelerator} {torch.get_num_threads()} {platform.python_version()}"
+    python, threads = platform.python_version(), torch.get_num_threads()
+    host = f"{machine.processor} {machine.cores} {machine.accelerator} {threads} {python}"
     key = digest_of("speed", str(shape), model.name, model.dtype, host, torch.__version__, __version__)
     folder = archive.get("speed", key)
     if folder is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ from longspan.attribution.attended import Attended
 from longspan.attribution.quotes import Quote, quotes
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
-from longspan.core.spec import parse
 from longspan.decode.generate import Generation, Limits, Reply
 from longspan.documents.document import Document
 from longspan.models.method import Method
@@ -167,7 +166,7 @@ class Ask:
 
     def _run(self, route: Route, asked: Prompt, watch: Attended | None, listener: Listener) -> tuple[Reply, int]:
         """Read the prompt and write the reply; a streamed text is read first, the question finds blocks by itself."""
-        method = replace(Method(), **parse(self._method(route)))
+        method = Method.parse(self._method(route))
         limits = Limits(self.settings.max_tokens, ends=self.model.ends)
         first = asked.context_tokens if route.name == "stream" else 0
         total = len(asked.tokens) + self.settings.max_tokens
