@@ -1,8 +1,7 @@
 """The plain method against transformers' own SDPA and DynamicCache: same weights, same prompt, one run.
 
-    python benchmarks/dense.py                          # SmolLM2, speeds
-    python benchmarks/dense.py --memory 32768           # peak memory of chunked against one-shot prefill
-    python benchmarks/dense.py --model gemma3-270m --stored 512
+    python benchmarks/dense.py                          # SmolLM2: speeds, and peak memory at 32,768 tokens
+    python benchmarks/dense.py --model gemma3-270m --stored 512 --memory 0
 
 Prefill is timed interleaved, A B A B; the ratio is of medians, above 1 means longspan is faster. For decoding, the
 stored tokens of longspan are read with the A-shape pattern, which stores the same bytes in less time, and those of
@@ -124,6 +123,12 @@ def peak(side: str, model: str, length: int) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
+def memory(model: str, length: int) -> dict[str, float]:
+    """Chunked prefill of longspan against one-shot prefill of transformers."""
+    figures = {f"{side}_MB": peak(side, model, length) for side in ("transformers", "longspan")}
+    return {"length": length, **figures, "ratio": figures["longspan_MB"] / figures["transformers_MB"]}
+
+
 def one_side(model: Model, side: str, length: int) -> float:
     prompt = tokens(model, length)
     transformers_prefill(model, prompt) if side == "transformers" else longspan_prefill(model, prompt)
@@ -141,15 +146,10 @@ def main() -> None:
     parser.add_argument("--stored", default="512,8192,32768", help="stored tokens to decode with")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--steps", type=int, default=20, help="tokens decoded")
-    parser.add_argument("--memory", type=int, default=0, help="only compare peak memory at this length")
+    parser.add_argument("--memory", type=int, default=32768, help="prompt to compare peak memory at; 0: do not")
     parser.add_argument("--side", choices=["transformers", "longspan"], help="only this side's peak memory")
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
-    if options.memory and not options.side:
-        figures = {side: peak(side, options.model, options.memory) for side in ("transformers", "longspan")}
-        print(row({"length": options.memory, **{f"{side}_MB": mb for side, mb in figures.items()}}))
-        print(f"ratio={figures['longspan'] / figures['transformers']:.2f}")
-        return
     model = Model.load(ensure(options.model))
     if options.side:
         print(one_side(model, options.side, options.memory))
@@ -164,6 +164,9 @@ def main() -> None:
     for stored in (int(word) for word in options.stored.split(",") if word):
         results["decode"].append(decode(model, stored, options.steps))
         print("decode ", row(results["decode"][-1]), flush=True)
+    if options.memory:
+        results["memory"] = [memory(options.model, options.memory)]
+        print("memory ", row(results["memory"][-1]), flush=True)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
 

@@ -113,7 +113,7 @@ class Spectrum(Protocol):
     """Which frequencies to use for a request of `length` tokens (prompt and reply)."""
 
     def __call__(self, rope: Rope, length: int) -> Rotation:
-        """Return frequencies and temperature; a request no longer than `rope.window` may stay as trained."""
+        """Return frequencies and temperature; a request within `rope.window` may stay as trained."""
         ...
 
 
@@ -189,7 +189,7 @@ class Store(Protocol):
         ...
 
     def truncate(self, length_B: Tensor) -> None:
-        """Forget every token at its row's position `length_B` or later; raises NotRewindable when that cannot be exact."""
+        """Forget each row's tokens from position `length_B` on; raises NotRewindable when that cannot be exact."""
         ...
 
     def nbytes(self) -> int:

@@ -47,15 +47,14 @@ class Model:
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
         try:
-            network = AutoModelForCausalLM.from_pretrained(folder, dtype=precision, attn_implementation="sdpa")
+            network: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision, attn_implementation="sdpa")
             tokenizer = AutoTokenizer.from_pretrained(folder)
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"cannot load a language model from {folder}: {reason}") from error
         finally:
             transformers_logging.set_verbosity(before)
-        network.to(where)
-        return cls(network.eval(), tokenizer, name=folder.name, folder=folder)
+        return cls(network.to(where).eval(), tokenizer, name=folder.name, folder=folder)
 
     @property
     def window(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from longspan.core.errors import InputError
 from longspan.core.nearest import choices
-from longspan.plan.machine import Machine
+from longspan.plan.machine import Machine, held_memory
 from longspan.plan.shape import Shape
 from longspan.plan.speed import Speed
 
@@ -15,7 +15,7 @@ NAMES = ("full", "retrieve", "stream")
 CHUNK = 512
 """Prompt tokens of a forward pass."""
 PASSAGES = 2000
-"""Tokens of passages that are packed at most: more of them answered no better in our trials."""
+"""Tokens of passages that are packed at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Route:
     host_bytes: int
     """Stored tokens at rest in host memory."""
     peak_bytes: int
-    """Most memory at any time, weights included."""
+    """Most memory that this process will hold, weights included; the sentence encoder of `retrieve` not."""
     seconds: float
     """To read the prompt and write half of max_tokens; an index that must be built first not included."""
     fits: bool
@@ -85,14 +85,14 @@ def stream_settings(window: int) -> Stream:
 
 
 def retrieve_budget(window: int, effective: int, question_tokens: int, max_tokens: int) -> int:
-    """Tokens of passages to pack: half of what the model is known to read well, PASSAGES at most."""
+    """Tokens of passages to pack: an eighth of what the model reads well, for small models answer best from little."""
     room = window - question_tokens - max_tokens
     if room < 1:
         raise InputError(
             f"the question ({question_tokens:,} tokens) and the reply ({max_tokens:,}) leave nothing of the "
             f"{window:,}-token window for the text: ask shorter, or lower --max-tokens"
         )
-    return max(1, min(PASSAGES, effective // 2, room))
+    return max(1, min(PASSAGES, effective // 8, room))
 
 
 def routes(request: Request, shape: Shape, speed: Speed, machine: Machine) -> list[Route]:
@@ -166,5 +166,5 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
 
 
 def _peak(shape: Shape, tokens: int) -> int:
-    """Weights, stored tokens in buffers that grow by half, and a chunk's activations."""
-    return shape.weight_bytes + shape.kv_bytes(tokens) * 5 // 4 + shape.work_bytes(min(CHUNK, tokens))
+    """What this process holds now, the model loaded; stored tokens in buffers that grow by half; a chunk's work."""
+    return held_memory() + shape.kv_bytes(tokens) * 5 // 4 + shape.work_bytes(min(CHUNK, tokens))
