@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 
 import pytest
-from fake_server import Fake, Handler
+from tests.lm.fake_server import Fake, Handler
 
 
 @pytest.fixture

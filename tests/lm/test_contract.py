@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from fake_server import CHAT, answer, part, spent, stream
+from tests.lm.fake_server import CHAT, answer, part, spent, stream
 
 from longspan.lm.http import Http
 from longspan.lm.lm import LM, Message, OverLength

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_server import ASK, CHAT, HELLO, QUICK, answer, call, failing, open_model, part, stream, whole
+from tests.lm.fake_server import ASK, CHAT, HELLO, QUICK, answer, call, failing, open_model, part, stream, whole
 
 import longspan
 from longspan.core.errors import InputError

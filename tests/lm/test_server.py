@@ -8,7 +8,7 @@ import traceback
 from email.utils import formatdate
 
 import pytest
-from fake_server import CHAT, HELLO, QUICK, answer, call, failing, open_model, stream
+from tests.lm.fake_server import CHAT, HELLO, QUICK, answer, call, failing, open_model, stream
 
 from longspan.core.errors import InputError
 from longspan.lm.http import Http

@@ -90,7 +90,7 @@ def _ask(
     asked = Ask(model, reading.documents, question, wanted)
     shape = Shape.of(model)
     speed = calibrate(model, shape, archive, progress=progress)
-    table = asked.routes(shape, speed, here())
+    table = asked.routes(shape, speed, here(str(model.device)))
     route, why = asked.choose(table)
     _plan(asked, table, route, why)
     planned = {"routes": [_route(each) for each in table], "chosen": route.name, "why": why}

@@ -8,6 +8,19 @@ FIRST = 256
 """Slots of the first allocation at least."""
 
 
+def grown(allocated: int, needed: int, first: int = FIRST) -> int:
+    """Slots to allocate when `needed` no longer fit."""
+    return max(first, needed, allocated + allocated // 2)
+
+
+def capacity(tokens: int, chunk: int, first: int = FIRST) -> int:
+    """Slots allocated once `tokens` have arrived in chunks."""
+    slots = 0
+    for end in (*range(chunk, tokens, chunk), tokens):
+        slots = slots if end <= slots else grown(slots, end, first)
+    return slots
+
+
 class Buffer:
     """A growing run of slots [B, G, S, D], `first` of them at least; positions are shared by the heads, [B, S]."""
 
@@ -56,7 +69,7 @@ class Buffer:
         return sum(x.nbytes for x in (self._k, self._v, self._pos)) if self._capacity else 0
 
     def _grow(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor, needed: int) -> None:
-        self._capacity = max(self._first, needed, self._capacity + self._capacity // 2)
+        self._capacity = grown(self._capacity, needed, self._first)
         k, v = (x.new_empty(*x.shape[:2], self._capacity, x.shape[3]) for x in (k_BGTD, v_BGTD))
         pos = pos_BT.new_empty(pos_BT.shape[0], self._capacity)
         if self.length:

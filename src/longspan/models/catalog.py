@@ -49,10 +49,10 @@ class Known:
     """Weights that loading the packages' files gives."""
     files: tuple[File, ...]
     """One GGUF file, or everything a folder that transformers loads must hold."""
-    effective: int = 0
-    """Tokens up to which it found every needle here (see docs/log.md); 0 not measured."""
     terms: str = ""
     """Name and address of terms a person must accept before the first use."""
+    effective: int = 0
+    """Tokens up to which it found every needle here (see docs/log.md); 0 not measured."""
 
     @property
     def gguf(self) -> File | None:

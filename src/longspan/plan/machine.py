@@ -19,22 +19,29 @@ class Machine:
     """Bytes of main memory."""
     available: int
     """Bytes of main memory that are free to use now."""
+    held: int = 0
+    """Bytes that this process holds already where the model computes, the loaded model included."""
     accelerator: str = ""
-    """Name of the GPU, empty without one."""
-    accelerator_memory: int = 0
+    """Name of the GPU that the model computes on, empty where it is the processor."""
+    accelerator_free: int = 0
     """Bytes free on it."""
 
     @property
     def room(self) -> int:
-        """Bytes that stored tokens can take where the model computes; 0 unknown."""
-        return self.accelerator_memory if self.accelerator else self.available
+        """Bytes that can still be taken where the model computes; 0 unknown."""
+        return self.accelerator_free if self.accelerator else self.available
 
 
-def here() -> Machine:
-    """Describe this machine."""
+def here(device: str = "cpu") -> Machine:
+    """Describe this machine for a model that computes on `device`."""
     memory, available = _memory()
-    name, free = _accelerator()
-    return Machine(_processor(), _cores(), memory, available, name, free)
+    if not device.startswith("cuda"):
+        return Machine(_processor(), _cores(), memory, available, held_memory())
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    name, held = torch.cuda.get_device_name(device), torch.cuda.memory_allocated(device)
+    return Machine(_processor(), _cores(), memory, available, held, name, int(free))
 
 
 def peak_memory() -> int:
@@ -78,12 +85,3 @@ def _memory() -> tuple[int, int]:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return total, total
     return 0, 0
-
-
-def _accelerator() -> tuple[str, int]:
-    import torch
-
-    if not torch.cuda.is_available():
-        return "", 0
-    free, _ = torch.cuda.mem_get_info()
-    return torch.cuda.get_device_name(), int(free)

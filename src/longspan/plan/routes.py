@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from longspan.core.errors import InputError
 from longspan.core.nearest import choices
-from longspan.plan.machine import Machine, held_memory
-from longspan.plan.shape import Shape
+from longspan.plan.machine import Machine
+from longspan.plan.shape import CHUNK, Shape
 from longspan.plan.speed import Speed
 
 NAMES = ("full", "retrieve", "stream")
-CHUNK = 512
-"""Prompt tokens of a forward pass."""
 PASSAGES = 2000
 """Tokens of passages that are packed at most."""
 
@@ -61,38 +59,41 @@ class Stream:
     local: int
     blocks: int
     block: int
+    chunk: int
+    """Tokens per forward pass."""
+
+    @property
+    def reach(self) -> int:
+        """The greatest distance, in tokens, that the model sees."""
+        return self.local + self.block + self.chunk
 
     @property
     def seen(self) -> int:
         """Stored tokens that a call reads at most."""
-        return self.init + self.local + self.block + self.blocks * self.block + CHUNK
+        return self.init + self.reach + self.blocks * self.block
 
     @property
     def method(self) -> str:
-        """As a method string; distances end where the local window does."""
-        reach = self.local + self.block + CHUNK
+        """As a method string."""
         return (
             f"kv=infllm:init={self.init},local={self.local},blocks={self.blocks},block={self.block} "
-            f"positions=rerope:window={reach}"
+            f"positions=rerope:window={self.reach}"
         )
 
 
 def stream_settings(window: int) -> Stream:
     """Settings that keep every distance well within a window: an eighth of it near, an eighth of it matching blocks."""
-    eighth = max(64, min(1024, window // 8))
-    block = max(16, eighth // 8)
-    return Stream(init=block // 2, local=eighth, blocks=8, block=block)
+    eighth = max(16, min(1024, window // 8))
+    block = max(4, eighth // 8)
+    return Stream(init=block // 2, local=eighth, blocks=8, block=block, chunk=min(CHUNK, eighth))
 
 
 def retrieve_budget(window: int, effective: int, question_tokens: int, max_tokens: int) -> int:
-    """Tokens of passages to pack: an eighth of what the model reads well, for small models answer best from little."""
-    room = window - question_tokens - max_tokens
-    if room < 1:
-        raise InputError(
-            f"the question ({question_tokens:,} tokens) and the reply ({max_tokens:,}) leave nothing of the "
-            f"{window:,}-token window for the text: ask shorter, or lower --max-tokens"
-        )
-    return max(1, min(PASSAGES, effective // 8, room))
+    """Tokens of passages to pack: an eighth of what the model reads well, for small models answer best from little.
+
+    0 where the question and the reply leave no room.
+    """
+    return max(0, min(PASSAGES, effective // 8, window - question_tokens - max_tokens))
 
 
 def routes(request: Request, shape: Shape, speed: Speed, machine: Machine) -> list[Route]:
@@ -105,38 +106,46 @@ def routes(request: Request, shape: Shape, speed: Speed, machine: Machine) -> li
 
 
 def choose(table: Sequence[Route], request: Request, *, wanted: str = "auto") -> tuple[Route, str]:
-    """The route to take and the sentence that says why; InputError where the wanted one does not fit."""
+    """The route to take and the sentence that says why; InputError where the wanted one, or none, fits."""
     by_name = {route.name: route for route in table}
     if wanted == "auto":
-        full = by_name["full"]
-        if full.fits and (not request.effective or full.prompt_tokens <= request.effective):
-            return full, "the whole text fits, so it is read whole"
-        why = full.reason if not full.fits else f"beyond {request.effective:,} tokens this model misses things"
-        if by_name["retrieve"].fits:
-            return by_name["retrieve"], f"{why}, so the passages that match the question are read"
-        return by_name["stream"], f"{why}, so it is streamed"
+        return _automatic(by_name, request)
     if wanted not in by_name:
         raise InputError(f"no route named {wanted!r}: {choices(wanted, ['auto', *NAMES])}")
     route = by_name[wanted]
     if not route.fits:
-        others = " or ".join(f"--route {other.name}" for other in table if other.fits)
-        raise InputError(
-            f"--route {wanted} cannot be taken: {route.reason}. Use {others}, or a model with a larger window"
-        )
+        others = [f"--route {other.name}" for other in table if other.fits]
+        ways = [*others, "a model with a larger window", "less text"]
+        raise InputError(f"--route {wanted} cannot be taken: {route.reason}. Use {', '.join(ways[:-1])} or {ways[-1]}")
     return route, "asked for"
+
+
+def _automatic(by_name: dict[str, Route], request: Request) -> tuple[Route, str]:
+    full, retrieve, stream = (by_name[name] for name in NAMES)
+    total = full.prompt_tokens + request.max_tokens
+    if full.fits and (not request.effective or total <= request.effective):
+        return full, "the whole text fits, so it is read whole"
+    why = full.reason
+    if full.fits:
+        why = f"{total:,} tokens with the reply are more than the {request.effective:,} up to which this model finds things"
+    if retrieve.fits:
+        return retrieve, f"{why}, so the passages that match the question are read"
+    if stream.fits:
+        return stream, f"{why}, and {retrieve.reason}, so the text is streamed"
+    reasons = "; ".join(f"{route.name}: {route.reason}" for route in by_name.values())
+    raise InputError(f"no route fits ({reasons}). Ask shorter, lower --max-tokens, or take a smaller model")
 
 
 def _full(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Route:
     prompt = request.document_tokens + request.question_tokens
     total = prompt + request.max_tokens
-    kv, peak = shape.kv_bytes(total), _peak(shape, total)
-    reason = f"{total:,} tokens with the reply fit the {shape.window:,}-token window"
-    if total > shape.window:
+    kv, peak = shape.kv_bytes(total), _peak(shape, total, machine)
+    fits, reason = total <= shape.window, f"{total:,} tokens with the reply fit the {shape.window:,}-token window"
+    if not fits:
         reason = f"{total:,} tokens with the reply do not fit the {shape.window:,}-token window"
-    elif machine.room and kv > machine.room:
-        reason = f"{kv / 2**30:.1f} GiB of stored tokens do not fit the {machine.room / 2**30:.1f} GiB that are free"
-    fits = total <= shape.window and (not machine.room or kv <= machine.room)
-    seconds = speed.prefill(prompt) + speed.decode(request.max_tokens // 2, prompt)
+    elif not _has_room(peak, machine):
+        fits, reason = False, _no_room(peak, machine)
+    seconds = speed.prefill(shape, prompt) + speed.decode(shape, request.max_tokens // 2, prompt)
     return Route("full", prompt, kv, 0, peak, seconds, fits, reason)
 
 
@@ -144,27 +153,43 @@ def _retrieve(request: Request, shape: Shape, speed: Speed, machine: Machine) ->
     packed = min(request.retrieve_budget, request.document_tokens)
     prompt = packed + request.question_tokens
     total = prompt + request.max_tokens
-    seconds = speed.prefill(prompt) + speed.decode(request.max_tokens // 2, prompt)
-    reason = f"the best {packed:,} tokens of passages fit the {shape.window:,}-token window"
-    return Route(
-        "retrieve", prompt, shape.kv_bytes(total), 0, _peak(shape, total), seconds, total <= shape.window, reason
-    )
+    peak = _peak(shape, total, machine)
+    fits, reason = packed > 0, f"the best {packed:,} tokens of passages are read"
+    if not fits:
+        asked = request.question_tokens + request.max_tokens
+        reason = f"question and reply ({asked:,} tokens) leave no room for text in the {shape.window:,}-token window"
+    elif not _has_room(peak, machine):
+        fits, reason = False, _no_room(peak, machine)
+    seconds = speed.prefill(shape, prompt) + speed.decode(shape, request.max_tokens // 2, prompt)
+    return Route("retrieve", prompt, shape.kv_bytes(total), 0, peak, seconds, fits, reason)
 
 
 def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Route:
     settings = stream_settings(shape.window)
     prompt = request.document_tokens + request.question_tokens
     seen = min(settings.seen, prompt)
-    host = shape.kv_bytes(prompt)
-    peak = _peak(shape, seen) + (0 if machine.accelerator else host)
-    fits = not machine.available or host < machine.available
-    reason = f"every token is read; a call sees {seen:,} of them"
+    host = prompt * shape.full_layers * shape.token_bytes
+    near = min(settings.init + settings.reach, prompt)
+    peak = _peak(shape, seen, machine) + (0 if machine.accelerator else host)
+    fits, reason = _has_room(peak, machine), f"every token is read; each sees {seen:,} of them"
+    if machine.accelerator and machine.available:
+        fits = fits and host < machine.available
     if not fits:
-        reason = f"{host / 2**30:.1f} GiB of blocks do not fit the {machine.available / 2**30:.1f} GiB of free memory"
-    seconds = speed.stream(prompt, seen) + speed.decode(request.max_tokens // 2, seen)
-    return Route("stream", prompt, shape.kv_bytes(seen), host, peak, seconds, fits, reason)
+        reason = _no_room(peak, machine)
+    reply = request.max_tokens // 2
+    seconds = speed.stream(shape, prompt, seen) + speed.stream_decode(shape, reply, seen)
+    return Route("stream", prompt, shape.kv_bytes(near), host, peak, seconds, fits, reason)
 
 
-def _peak(shape: Shape, tokens: int) -> int:
-    """What this process holds now, the model loaded; stored tokens in buffers that grow by half; a chunk's work."""
-    return held_memory() + shape.kv_bytes(tokens) * 5 // 4 + shape.work_bytes(min(CHUNK, tokens))
+def _peak(shape: Shape, tokens: int, machine: Machine) -> int:
+    """What is held already, the model loaded; stored tokens, one layer of them twice while it grows; a chunk's work."""
+    kv = shape.kv_bytes(tokens)
+    return machine.held + kv + kv // shape.layers + shape.work_bytes(min(CHUNK, tokens))
+
+
+def _has_room(peak: int, machine: Machine) -> bool:
+    return not machine.room or peak - machine.held <= machine.room
+
+
+def _no_room(peak: int, machine: Machine) -> str:
+    return f"{(peak - machine.held) / 2**30:.1f} GiB more are needed and {machine.room / 2**30:.1f} GiB are free"

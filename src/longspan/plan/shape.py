@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from longspan.kv.buffer import capacity
+from longspan.kv.window import SLACK
+
 if TYPE_CHECKING:
     from longspan.models.model import Model
+
+CHUNK = 512
+"""Prompt tokens of a forward pass."""
+POSITION = 8
+"""Bytes of a stored token's position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +41,9 @@ class Shape:
     def of(cls, model: Model) -> Shape:
         """Read a loaded model."""
         config = model.network.get_decoder().config
-        kinds = list(getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers)
         window = int(getattr(config, "sliding_window", None) or 0)
+        kind = "sliding_attention" if window else "full_attention"
+        kinds = list(getattr(config, "layer_types", None) or [kind] * config.num_hidden_layers)
         weights = {weight.data_ptr(): weight.nbytes for weight in model.network.parameters()}
         return cls(
             layers=config.num_hidden_layers,
@@ -53,14 +62,19 @@ class Shape:
 
     @property
     def token_bytes(self) -> int:
-        """Bytes of one token's key and value in one layer."""
-        return 2 * self.kv_heads * self.head_dim * self.bytes_per_value
+        """Bytes of one token's key, value and position in one layer."""
+        return 2 * self.kv_heads * self.head_dim * self.bytes_per_value + POSITION
+
+    @property
+    def full_layers(self) -> int:
+        """Layers whose attention grows with the text."""
+        return self.layers - self.sliding_layers
 
     def kv_bytes(self, tokens: int) -> int:
-        """Bytes of stored tokens; sliding layers store their window only."""
-        full = (self.layers - self.sliding_layers) * tokens
-        sliding = self.sliding_layers * min(tokens, self.sliding_window)
-        return (full + sliding) * self.token_bytes
+        """Bytes that a session holds for so many tokens: growing buffers, sliding layers a window with its slack."""
+        near = min(tokens, self.sliding_window + SLACK + CHUNK)
+        slots = self.full_layers * capacity(tokens, CHUNK) + self.sliding_layers * capacity(near, CHUNK)
+        return slots * self.token_bytes
 
     def work_bytes(self, chunk: int) -> int:
         """Bytes of activations while a chunk of a prompt is read: the widest layer, in and out, and attention's own."""

@@ -172,7 +172,8 @@ class Ask:
         total = len(asked.tokens) + self.settings.max_tokens
         with self.model.open(method, length=total, watch=watch) as session:
             if first:
-                session.prefill([asked.tokens[:first]], progress=listener.progress)
+                chunk = stream_settings(self.model.window).chunk
+                session.prefill([asked.tokens[:first]], chunk=chunk, progress=listener.progress)
             generation = Generation(session, self.model.decode, limits=limits)
             for piece in generation.run([asked.tokens[first:]], progress=silent if first else listener.progress):
                 if listener.on_text is not None:
