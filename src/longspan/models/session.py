@@ -173,7 +173,7 @@ class Session:
             logits_BTV = self._model(
                 input_ids=text_BT, position_ids=pos_BT.clamp_min(0), use_cache=False, logits_to_keep=keep
             ).logits.float()
-            if not bool(torch.isfinite(logits_BTV).all()):
+            if not bool(torch.isfinite(logits_BTV.sum())):
                 raise InputError(non_finite(self._model, text_BT, pos_BT))
         self._history.append((text_BT, pos_BT))
         return logits_BTV

@@ -127,7 +127,8 @@ def _automatic(by_name: dict[str, Route], request: Request) -> tuple[Route, str]
         return full, "the whole text fits, so it is read whole"
     why = full.reason
     if full.fits:
-        why = f"{total:,} tokens with the reply are more than the {request.effective:,} up to which this model finds things"
+        limit = f"{request.effective:,} up to which this model finds things"
+        why = f"{total:,} tokens with the reply are more than the {limit}"
     if retrieve.fits:
         return retrieve, f"{why}, so the passages that match the question are read"
     if stream.fits:
