@@ -123,7 +123,8 @@ def test_known_factors_have_the_known_temperature(factor, temperature):
 )
 def test_logits_equal_a_transformers_model_so_configured(family, parameters):
     """Beyond the window of 64, in a prompt cut into chunks and in decoding."""
-    shape = {"num_attention_heads": 2, "num_key_value_heads": 2 if family == "phi" else 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2 if family == "phi" else 1}
+    shape = {**heads, "initializer_range": 0.1}
     scaled = {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 64}
     theirs = tiny(family, max_position_embeddings=256, rope_parameters={**scaled, **parameters}, **shape)
     ours = tiny(family, max_position_embeddings=64, **shape, **parameters)
@@ -135,7 +136,7 @@ def test_logits_equal_a_transformers_model_so_configured(family, parameters):
         reply = session.decode(tokens[:, 190:])
     torch.testing.assert_close(prompt, want[:, 189], **CLOSE)
     torch.testing.assert_close(reply, want[:, 190:], **CLOSE)
-    assert (unscaled - want).abs().max() > 1e-3
+    assert (unscaled - want).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize(
