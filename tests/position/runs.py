@@ -24,7 +24,7 @@ def text(length, seed=0):
 def read(model, rows, *, reply, chunk=512, **method):
     """Logits [B, 1 + reply, V] after all but the last tokens of each row, and after each of those, one by one."""
     with Session(model, Method(**method)) as session:
-        out = [session.prefill([row[: len(row) - reply] for row in rows], chunk=chunk)[:, None]]
-        for t in range(reply, 0, -1):
-            out.append(session.decode(torch.tensor([[row[len(row) - t]] for row in rows])))
-    return torch.cat(out, 1)
+        prompt = session.prefill([row[: len(row) - reply] for row in rows], chunk=chunk)
+        last = torch.tensor([row[len(row) - reply :] for row in rows])
+        steps = [session.decode(last[:, t : t + 1]) for t in range(reply)]
+    return torch.cat([prompt[:, None], *steps], 1)

@@ -7,8 +7,9 @@ import torch
 
 from longspan.core.errors import InputError
 from longspan.position.rerope import ReRoPE
-from tests.position import naive
-from tests.position.runs import CLOSE, HEADS, model, read, text
+
+from . import naive
+from .runs import CLOSE, HEADS, model, read, text
 
 WINDOWS = [1, 7, 16, 62, 63]
 

@@ -7,8 +7,9 @@ import torch
 
 from longspan.core.errors import InputError
 from longspan.position.self_extend import SelfExtend
-from tests.position import naive
-from tests.position.runs import CLOSE, HEADS, model, read, text
+
+from . import naive
+from .runs import CLOSE, HEADS, model, read, text
 
 SETTINGS = [(8, 2), (10, 3), (7, 4), (16, 16), (1, 5), (5, 1), (64, 8)]
 """Window and group; the group need not divide the window."""
