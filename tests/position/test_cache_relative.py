@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
 
-from longspan.core import attend as page_of
-from longspan.core.attend import Page, attend
+from longspan.core.attend import KEYS, Page, attend
 from longspan.core.spec import build
 from longspan.core.types import EMPTY, KV, Layer, Rotation
 from longspan.pattern.dense import Dense
@@ -41,7 +41,7 @@ def page():
 
 
 def evicted(T, S, *, rows=2, seed=0):
-    """T queries that are the last of S stored tokens, which were kept from a text four times as long, each head's own."""
+    """T queries that are the last of S stored tokens; each head kept its own of a text four times as long."""
     generator = torch.Generator().manual_seed(seed)
     q, k, v = (torch.randn(rows, n, m, D, generator=generator) for n, m in ((H, T), (G, S), (G, S)))
     kept = [torch.randperm(4 * S, generator=generator)[: S - T].sort().values for _ in range(rows * G)]
@@ -79,7 +79,7 @@ def test_what_each_head_kept_is_seen_at_its_rank(T, S):
 @pytest.mark.parametrize("T", [1, 3])
 def test_more_stored_than_one_run_takes_is_seen_at_its_rank(T):
     """One row has padding, so that masks are needed and the keys are cut into runs."""
-    q, q_pos, part = evicted(T, page_of.KEYS + 104, rows=1)
+    q, q_pos, part = evicted(T, KEYS + 104, rows=1)
     part.pos_BGS[:, :, :300] = EMPTY
     got = attend(page(), q, q_pos, [replace(part, holes=True)])
     torch.testing.assert_close(got.double(), naive(q, q_pos, part.k_BGSD, part.v_BGSD, part.pos_BGS), **CLOSE)
@@ -89,7 +89,7 @@ def test_more_stored_than_one_run_takes_is_seen_at_its_rank(T):
 @pytest.mark.parametrize("backwards", [False, True])
 def test_several_parts_are_ranked_together(backwards, edges):
     q, q_pos, part = evicted(5, 63)
-    pieces = [cut(part, *ends) for ends in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [cut(part, *ends) for ends in pairwise(edges)]
     pieces[-1] = replace(pieces[-1], new=5)
     got = attend(page(), q, q_pos, pieces[::-1] if backwards else pieces)
     torch.testing.assert_close(got.double(), naive(q, q_pos, part.k_BGSD, part.v_BGSD, part.pos_BGS), **CLOSE)
