@@ -15,21 +15,21 @@ def causal(n):
 
 
 @torch.no_grad()
-def logits(model, tokens, rel_TS, seen_TS=None):
-    """Logits [T, V] after each of a row's tokens; query t sees the keys marked in `seen_TS` (all before it)."""
+def logits(model, tokens, rel_TS, seen=None):
+    """Logits [T, V] after each of a row's tokens; query t sees the keys marked in `seen` [T, S] or [H, T, S]."""
     decoder, n = model.model, len(tokens)
-    seen_TS = causal(n) if seen_TS is None else seen_TS
+    seen_HTS = (causal(n) if seen is None else seen).expand(model.config.num_attention_heads, n, n)
     hidden = decoder.embed_tokens.weight[torch.tensor(tokens)].double()
     for layer in decoder.layers:
         normed = norm(layer.input_layernorm, hidden)
-        hidden = hidden + attention(layer.self_attn, normed, rel_TS, seen_TS, model.config)
+        hidden = hidden + attention(layer.self_attn, normed, rel_TS, seen_HTS, model.config)
         normed, mlp = norm(layer.post_attention_layernorm, hidden), layer.mlp
         gate = torch.nn.functional.silu(linear(mlp.gate_proj, normed))
         hidden = hidden + linear(mlp.down_proj, gate * linear(mlp.up_proj, normed))
     return linear(model.lm_head, norm(decoder.norm, hidden))
 
 
-def attention(module, hidden, rel_TS, seen_TS, config):
+def attention(module, hidden, rel_TS, seen_HTS, config):
     """The sum over channel pairs of Re(q conj(k) exp(i rel theta)), a softmax, and the mix of values, head by head."""
     pairs, shared = module.head_dim // 2, config.num_attention_heads // config.num_key_value_heads
     theta = config.rope_parameters["rope_theta"] ** -(torch.arange(pairs).double() / pairs)
@@ -42,7 +42,7 @@ def attention(module, hidden, rel_TS, seen_TS, config):
     for head in range(config.num_attention_heads):
         own = head // shared
         score = torch.einsum("tc,sc,tsc->ts", q[:, head], k[:, own].conj(), turn).real * module.head_dim**-0.5
-        mixed.append(torch.softmax(score.masked_fill(~seen_TS, float("-inf")), -1) @ v[:, own])
+        mixed.append(torch.softmax(score.masked_fill(~seen_HTS[head], float("-inf")), -1) @ v[:, own])
     return linear(module.o_proj, torch.cat(mixed, -1))
 
 
