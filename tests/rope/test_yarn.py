@@ -21,6 +21,7 @@ MODELS = {
     "qwen2.5": (128, 1e6, 32768),
     "gpt-oss": (64, 150000.0, 4096),
     "tiny": (16, 1e4, 64),
+    "every channel turns": (16, 1e4, 131072),
 }
 """Channels that turn, base and trained window."""
 
