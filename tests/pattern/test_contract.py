@@ -148,7 +148,6 @@ def test_each_row_may_choose_its_own_tiles(heads):
         torch.testing.assert_close(got[index, 0], want[-1].float(), **CLOSE)
 
 
-@pytest.mark.xfail(reason="attention takes a chunk of one token for a decoded one, which reads everything")
 @pytest.mark.parametrize("chunk", [62, 31, 1])
 def test_a_last_chunk_of_one_token_is_still_the_prompt(chunk):
     own, row, chosen = model(), text(63), Chosen(8, heads=1)
@@ -156,7 +155,6 @@ def test_a_last_chunk_of_one_token_is_still_the_prompt(chunk):
     torch.testing.assert_close(got, read(own, [row], reply=0, pattern=chosen), **CLOSE)
 
 
-@pytest.mark.xfail(reason="attention takes several decoded tokens for a prompt, of which tiles are read")
 def test_several_tokens_decoded_at_once_equal_one_by_one():
     own, row, chosen = model(), text(63), Chosen(8, heads=1)
     one_by_one = read(own, [row], reply=5, pattern=chosen)

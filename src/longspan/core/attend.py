@@ -256,4 +256,4 @@ def _turned(page: Page, work: Work, band: Band) -> tuple[Tensor, Tensor]:
 
 
 def _tiles(page: Page, work: Work) -> Tiles | None:
-    return page.pattern.tiles(work.q_BHTD, work.part.k_BGSD, page.layer) if work.part.new > 1 else None
+    return page.pattern.tiles(work.q_BHTD, work.part.k_BGSD, page.layer) if work.part.new else None

@@ -41,7 +41,7 @@ class Session:
         self._watch = watch
         self._ropes = {kind: read_rope(model.get_decoder(), kind) for kind in layer_types(model.get_decoder())}
         self._stores: dict[int, Store] = {}
-        self._pages: dict[int, Page] = {}
+        self._pages: dict[int, dict[Moment, Page]] = {}
         self._history: list[tuple[Tensor, Tensor]] = []
         self._angles: dict[str, tuple[Tensor, Tensor]] = {}
         self._moment: Moment = "chunk"
@@ -102,7 +102,7 @@ class Session:
         index = module.layer_idx
         if index not in self._stores:
             self._open_layer(module, query, key, scale, window)
-        store, page = self._stores[index], self._pages[index]
+        store, page = self._stores[index], self._pages[index][self._moment]
         store.append(key, value, self._pos_BT)
         out = attend(page, query, self._pos_BT, store.read(query, self._pos_BT))
         seen = Seen(page, query, self._pos_BT, self._moment)
@@ -195,7 +195,8 @@ class Session:
         )
         self._stores[layer.index] = WindowStore(window) if window else self.method.kv.open(layer)
         positions, pattern = (Plain(), Dense()) if window else (self.method.positions, self.method.pattern)
-        self._pages[layer.index] = Page(layer, positions, pattern, scale)
+        prompt, token = Page(layer, positions, pattern, scale), Page(layer, positions, Dense(), scale)
+        self._pages[layer.index] = {"chunk": prompt, "prompt_end": prompt, "token": token}
 
 
 def _same(a: Rotation, b: Rotation) -> bool:
