@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.models.tiny_model import CONTROL, saved, tiny_model, tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.utils import logging
 
 from longspan.core.errors import InputError
 from longspan.models.model import Model, pick_dtype
 from longspan.models.tiny import tiny
-from tests.models.tiny_model import CONTROL, saved, tiny_model, tokenizer
 
 
 def test_a_directory_gives_the_model_that_was_saved(tmp_path):
@@ -63,7 +63,7 @@ def test_cut_off_weights_are_one_clear_line(tmp_path):
 def test_an_attention_that_cannot_be_taken_over_is_named_with_what_can(tmp_path):
     config = GPT2Config(n_embd=32, n_layer=2, n_head=2, vocab_size=len(tokenizer()), bos_token_id=1, eos_token_id=2)
     saved(tmp_path, GPT2LMHeadModel(config))
-    with pytest.raises(InputError, match="attention of GPT2LMHeadModel.*Supported: Llama, Mistral"):
+    with pytest.raises(InputError, match=r"attention of GPT2LMHeadModel.*Supported: Llama, Mistral"):
         Model.load(tmp_path, device="cpu")
 
 

@@ -17,6 +17,9 @@ CHUNK = 512
 PASSAGES = 2000
 """Tokens of passages that are packed at most: more of them answered no better in our trials."""
 
+LAST = "Ask about less text, lower --max-tokens, or use a model with a larger window"
+"""What to do where no route can be taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -61,6 +64,8 @@ class Stream:
     local: int
     blocks: int
     block: int
+    reach: int
+    """The greatest distance that the model sees."""
 
     @property
     def seen(self) -> int:
@@ -70,10 +75,9 @@ class Stream:
     @property
     def method(self) -> str:
         """As a method string; distances end where the local window does."""
-        reach = self.local + self.block + CHUNK
         return (
             f"kv=infllm:init={self.init},local={self.local},blocks={self.blocks},block={self.block} "
-            f"positions=rerope:window={reach}"
+            f"positions=rerope:window={self.reach}"
         )
 
 
@@ -81,7 +85,8 @@ def stream_settings(window: int) -> Stream:
     """Settings that keep every distance well within a window: an eighth of it near, an eighth of it matching blocks."""
     eighth = max(64, min(1024, window // 8))
     block = max(16, eighth // 8)
-    return Stream(init=block // 2, local=eighth, blocks=8, block=block)
+    reach = min(eighth + block + CHUNK, window - 1)
+    return Stream(init=block // 2, local=eighth, blocks=8, block=block, reach=reach)
 
 
 def retrieve_budget(window: int, effective: int, question_tokens: int, max_tokens: int) -> int:
@@ -114,16 +119,23 @@ def choose(table: Sequence[Route], request: Request, *, wanted: str = "auto") ->
         why = full.reason if not full.fits else f"beyond {request.effective:,} tokens this model misses things"
         if by_name["retrieve"].fits:
             return by_name["retrieve"], f"{why}, so the passages that match the question are read"
-        return by_name["stream"], f"{why}, so it is streamed"
+        if by_name["stream"].fits:
+            return by_name["stream"], f"{why}, so it is streamed"
+        if full.fits:
+            return full, f"{why}, but no other route can be taken"
+        raise InputError(f"no route can be taken: {_reasons(table)}. {LAST}")
     if wanted not in by_name:
         raise InputError(f"no route named {wanted!r}: {choices(wanted, ['auto', *NAMES])}")
     route = by_name[wanted]
     if not route.fits:
         others = " or ".join(f"--route {other.name}" for other in table if other.fits)
-        raise InputError(
-            f"--route {wanted} cannot be taken: {route.reason}. Use {others}, or a model with a larger window"
-        )
+        instead = f"Use {others}, or a model with a larger window" if others else LAST
+        raise InputError(f"--route {wanted} cannot be taken: {route.reason}. {instead}")
     return route, "asked for"
+
+
+def _reasons(table: Sequence[Route]) -> str:
+    return "; ".join(f"{route.name}: {route.reason}" for route in table)
 
 
 def _full(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Route:
@@ -134,7 +146,7 @@ def _full(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Rou
     if total > shape.window:
         reason = f"{total:,} tokens with the reply do not fit the {shape.window:,}-token window"
     elif machine.room and kv > machine.room:
-        reason = f"{kv / 2**30:.1f} GiB of stored tokens do not fit the {machine.room / 2**30:.1f} GiB that are free"
+        reason = f"{_size(kv)} of stored tokens do not fit the {_size(machine.room)} that are free"
     fits = total <= shape.window and (not machine.room or kv <= machine.room)
     seconds = speed.prefill(prompt) + speed.decode(request.max_tokens // 2, prompt)
     return Route("full", prompt, kv, 0, peak, seconds, fits, reason)
@@ -145,10 +157,10 @@ def _retrieve(request: Request, shape: Shape, speed: Speed, machine: Machine) ->
     prompt = packed + request.question_tokens
     total = prompt + request.max_tokens
     seconds = speed.prefill(prompt) + speed.decode(request.max_tokens // 2, prompt)
-    reason = f"the best {packed:,} tokens of passages fit the {shape.window:,}-token window"
-    return Route(
-        "retrieve", prompt, shape.kv_bytes(total), 0, _peak(shape, total), seconds, total <= shape.window, reason
-    )
+    fits = total <= shape.window
+    verb = "fit" if fits else "and the reply do not fit"
+    reason = f"the best {packed:,} tokens of passages {verb} the {shape.window:,}-token window"
+    return Route("retrieve", prompt, shape.kv_bytes(total), 0, _peak(shape, total), seconds, fits, reason)
 
 
 def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Route:
@@ -160,7 +172,7 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
     fits = not machine.available or host < machine.available
     reason = f"every token is read; a call sees {seen:,} of them"
     if not fits:
-        reason = f"{host / 2**30:.1f} GiB of blocks do not fit the {machine.available / 2**30:.1f} GiB of free memory"
+        reason = f"{_size(host)} of blocks do not fit the {_size(machine.available)} of free memory"
     seconds = speed.stream(prompt, seen) + speed.decode(request.max_tokens // 2, seen)
     return Route("stream", prompt, shape.kv_bytes(seen), host, peak, seconds, fits, reason)
 
@@ -168,3 +180,7 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
 def _peak(shape: Shape, tokens: int) -> int:
     """Weights, stored tokens in buffers that grow by half, and a chunk's activations."""
     return shape.weight_bytes + shape.kv_bytes(tokens) * 5 // 4 + shape.work_bytes(min(CHUNK, tokens))
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

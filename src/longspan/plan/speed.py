@@ -68,8 +68,9 @@ def calibrate(model: Model, shape: Shape, archive: Archive, *, progress: Progres
     from longspan.plan.machine import here
 
     machine = here()
-    host = f"{machine.processor} {machine.cores} {machine.accelerator} {torch.get_num_threads()} {platform.python_version()}"
-    key = digest_of("speed", str(shape), model.name, model.dtype, host, torch.__version__, __version__)
+    host = f"{machine.processor} {machine.cores} {machine.accelerator} {torch.get_num_threads()}"
+    versions = f"{platform.python_version()} {torch.__version__} {__version__}"
+    key = digest_of("speed", str(shape), model.name, model.dtype, host, versions)
     folder = archive.get("speed", key)
     if folder is None:
         speed = measure(model, shape, progress=progress)

@@ -118,7 +118,7 @@ class _Host:
 
 
 class _Disk:
-    """Blocks in a temporary file that is gone with the store; reading maps it, and the system decides what is cached."""
+    """Blocks in a temporary file that is gone with the store; reading maps it, the system decides what is cached."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="longspan-kv-")
