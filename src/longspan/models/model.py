@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -49,7 +50,7 @@ class Model:
         try:
             network: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision, attn_implementation="sdpa")
             tokenizer = AutoTokenizer.from_pretrained(folder)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"cannot load a language model from {folder}: {reason}") from error
         finally:
@@ -84,6 +85,12 @@ class Model:
         listed = configured if isinstance(configured, list) else [configured]
         return frozenset(int(token) for token in [*listed, self.tokenizer.eos_token_id] if token is not None)
 
+    @cached_property
+    def _control(self) -> frozenset[str]:
+        """Control tokens, those without a role of their own in the tokenizer's settings included."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        return frozenset([*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)])
+
     def describe(self) -> str:
         """One line: name, size, precision, device, threads, window."""
         threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
@@ -113,7 +120,7 @@ class Model:
 
     def harmless(self, text: str) -> str:
         """The text with control tokens that a hostile document spells out broken, character count unchanged."""
-        for token in self.tokenizer.all_special_tokens:
+        for token in self._control:
             if len(token) > 1:
                 text = text.replace(token, BROKEN.get(token[0], "\u200b") + token[1:])
         return text

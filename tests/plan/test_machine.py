@@ -1,0 +1,29 @@
+"""What the machine is said to be is what it is."""
+
+from __future__ import annotations
+
+import os
+
+from longspan.plan.machine import held_memory, here, peak_memory
+
+
+def test_the_machine_has_cores_and_memory():
+    machine = here()
+    assert machine.cores == len(os.sched_getaffinity(0))
+    assert machine.processor
+    assert 0 < machine.available <= machine.memory == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_stored_tokens_have_the_room_of_the_device_that_computes():
+    machine = here()
+    assert machine.room == (machine.accelerator_memory if machine.accelerator else machine.available)
+
+
+def test_memory_taken_is_seen_and_its_peak_stays():
+    before = held_memory()
+    block = bytearray(os.urandom(1) * 50_000_000)
+    grown = held_memory()
+    assert 40_000_000 < grown - before < 80_000_000
+    del block
+    assert held_memory() < grown - 40_000_000
+    assert peak_memory() >= grown - 1_000_000

@@ -1,0 +1,171 @@
+"""Routes are priced right, and the one taken always fits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longspan.core.errors import InputError
+from longspan.core.spec import parse
+from longspan.models.method import Method
+from longspan.plan.machine import Machine
+from longspan.plan.routes import CHUNK, NAMES, PASSAGES, Request, choose, retrieve_budget, routes, stream_settings
+from longspan.plan.shape import Shape
+from longspan.plan.speed import Speed
+
+SHAPE = Shape(
+    layers=10,
+    heads=8,
+    kv_heads=2,
+    head_dim=64,
+    hidden=512,
+    intermediate=1024,
+    vocab=30_000,
+    weight_bytes=200_000_000,
+    bytes_per_value=2,
+    window=8192,
+)
+SPEED = Speed(token=0.001, pair=1e-7, step=0.02, stored=1e-6)
+MACHINE = Machine("processor", 2, 8 * 2**30, 4 * 2**30)
+GPU = dataclasses.replace(MACHINE, accelerator="card", accelerator_memory=2**30)
+REQUEST = Request(document_tokens=5000, question_tokens=100, max_tokens=200, retrieve_budget=2000)
+
+
+def priced(request=REQUEST, shape=SHAPE, machine=MACHINE):
+    return {route.name: route for route in routes(request, shape, SPEED, machine)}
+
+
+def test_full_costs_what_a_hand_counts():
+    full = priced()["full"]
+    kv = 10 * 5300 * 512
+    assert (full.prompt_tokens, full.kv_bytes, full.host_bytes) == (5100, kv, 0)
+    assert full.peak_bytes == 200_000_000 + kv * 5 // 4 + SHAPE.work_bytes(512)
+    assert full.seconds == pytest.approx(5.1 + 1e-7 * 5100**2 / 2 + 100 * (0.02 + 1e-6 * 5100))
+    assert full.fits
+    assert full.reason == "5,300 tokens with the reply fit the 8,192-token window"
+
+
+def test_retrieve_costs_what_a_hand_counts():
+    retrieve = priced()["retrieve"]
+    assert (retrieve.prompt_tokens, retrieve.kv_bytes) == (2100, 10 * 2300 * 512)
+    assert retrieve.seconds == pytest.approx(2.1 + 1e-7 * 2100**2 / 2 + 100 * (0.02 + 1e-6 * 2100))
+
+
+def test_stream_costs_what_a_hand_counts():
+    request = dataclasses.replace(REQUEST, document_tokens=400_000)
+    stream = priced(request)["stream"]
+    seen = 64 + 1024 + 128 + 8 * 128 + 512
+    assert (stream.prompt_tokens, stream.kv_bytes, stream.host_bytes) == (400_100, 10 * seen * 512, 10 * 400_100 * 512)
+    assert stream.seconds == pytest.approx(400.1 + 1e-7 * 400_100 * seen + 100 * (0.02 + 1e-6 * seen))
+    assert stream.peak_bytes - priced(request, machine=GPU)["stream"].peak_bytes == stream.host_bytes
+
+
+def test_a_short_document_is_retrieved_whole():
+    assert priced(dataclasses.replace(REQUEST, document_tokens=300))["retrieve"].prompt_tokens == 400
+
+
+@given(st.integers(1, 10**7), st.integers(1, 10**6))
+def test_costs_never_fall_with_the_document(tokens, more):
+    small = priced(dataclasses.replace(REQUEST, document_tokens=tokens))
+    large = priced(dataclasses.replace(REQUEST, document_tokens=tokens + more))
+    for name in NAMES:
+        for cost in ("prompt_tokens", "kv_bytes", "host_bytes", "peak_bytes", "seconds"):
+            assert getattr(small[name], cost) <= getattr(large[name], cost), (name, cost)
+
+
+@given(st.integers(3000, 10**8))
+def test_stream_holds_as_much_on_the_device_however_long_the_document(tokens):
+    kept = priced(dataclasses.replace(REQUEST, document_tokens=tokens), machine=GPU)["stream"]
+    assert kept.kv_bytes == priced(dataclasses.replace(REQUEST, document_tokens=3000))["stream"].kv_bytes
+    assert kept.peak_bytes < 300_000_000
+
+
+@pytest.mark.parametrize("window", [256, 512, 1000, 2048, 8192, 32_768, 131_072])
+def test_streams_distances_fit_the_window_with_room_for_what_it_reads(window):
+    settings = stream_settings(window)
+    method = Method(**parse(settings.method))
+    assert method.positions.window == settings.reach < window
+    assert (method.kv.init, method.kv.local, method.kv.blocks, method.kv.block) == (
+        settings.init,
+        settings.local,
+        settings.blocks,
+        settings.block,
+    )
+    assert settings.reach == min(window - 1, settings.local + settings.block + CHUNK)
+    assert method.kv.block >= method.kv.representatives
+
+
+@pytest.mark.parametrize(
+    ("window", "effective", "budget"),
+    [(8192, 2500, 1250), (8192, 8192, PASSAGES), (131_072, 100_000, PASSAGES), (512, 512, 212), (512, 100, 50)],
+)
+def test_passages_are_packed_up_to_half_of_what_the_model_reads_well(window, effective, budget):
+    assert retrieve_budget(window, effective, 100, 200) == budget
+
+
+def test_a_question_that_leaves_no_room_says_the_numbers():
+    with pytest.raises(InputError, match=r"8,000 tokens.*200.*8,192-token window.*--max-tokens"):
+        retrieve_budget(8192, 4096, 8000, 200)
+
+
+def test_auto_reads_what_fits_whole():
+    route, why = choose(list(priced().values()), REQUEST)
+    assert (route.name, why) == ("full", "the whole text fits, so it is read whole")
+
+
+def test_auto_retrieves_what_does_not_fit():
+    request = dataclasses.replace(REQUEST, document_tokens=100_000)
+    route, why = choose(list(priced(request).values()), request)
+    assert route.name == "retrieve"
+    assert why.startswith("100,300 tokens with the reply do not fit the 8,192-token window, so the passages")
+
+
+def test_auto_retrieves_what_fits_but_is_beyond_what_the_model_finds():
+    request = dataclasses.replace(REQUEST, effective=4000)
+    route, why = choose(list(priced(request).values()), request)
+    assert (route.name, why[:44]) == ("retrieve", "beyond 4,000 tokens this model misses things")
+
+
+@given(
+    st.integers(1, 10**7),
+    st.integers(1, 9000),
+    st.integers(1, 9000),
+    st.sampled_from([0, 1, 4096]),
+    st.integers(0, 2**34),
+    st.sampled_from(["auto", *NAMES]),
+)
+def test_the_route_taken_always_fits(document, question, reply, effective, available, wanted):
+    request = Request(document, question, reply, 500, effective)
+    table = list(priced(request, machine=dataclasses.replace(MACHINE, available=available)).values())
+    if not any(route.fits for route in table if wanted in ("auto", route.name)):
+        with pytest.raises(InputError, match=r"route.*can.* be taken.*(Ask about less|Use --route)"):
+            choose(table, request, wanted=wanted)
+        return
+    route, why = choose(table, request, wanted=wanted)
+    assert route.fits
+    assert why
+    assert wanted in ("auto", route.name)
+
+
+def test_a_wanted_route_that_does_not_fit_says_the_numbers_and_what_to_do():
+    request = dataclasses.replace(REQUEST, document_tokens=20_000)
+    with pytest.raises(InputError) as caught:
+        choose(list(priced(request).values()), request, wanted="full")
+    assert str(caught.value) == (
+        "--route full cannot be taken: 20,300 tokens with the reply do not fit the 8,192-token window. "
+        "Use --route retrieve or --route stream, or a model with a larger window"
+    )
+
+
+def test_stored_tokens_that_do_not_fit_the_memory_are_an_error_with_numbers():
+    small = dataclasses.replace(MACHINE, available=10 * 2**20)
+    with pytest.raises(InputError, match="26 MiB of stored tokens do not fit the 10 MiB that are free"):
+        choose(list(priced(machine=small).values()), REQUEST, wanted="full")
+
+
+def test_an_unknown_route_is_answered_with_the_nearest():
+    with pytest.raises(InputError, match="no route named 'retreive': did you mean 'retrieve'"):
+        choose(list(priced().values()), REQUEST, wanted="retreive")
