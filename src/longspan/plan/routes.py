@@ -133,6 +133,8 @@ def _automatic(by_name: dict[str, Route], request: Request) -> tuple[Route, str]
         return retrieve, f"{why}, so the passages that match the question are read"
     if stream.fits:
         return stream, f"{why}, and {retrieve.reason}, so the text is streamed"
+    if full.fits:
+        return full, f"{why}, but no other route can be taken"
     reasons = "; ".join(f"{route.name}: {route.reason}" for route in by_name.values())
     raise InputError(f"no route fits ({reasons}). Ask shorter, lower --max-tokens, or take a smaller model")
 
