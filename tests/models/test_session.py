@@ -74,6 +74,21 @@ def test_a_second_turn_equals_one_prompt():
     torch.testing.assert_close(got, model(tokens).logits[:, -1], **CLOSE)
 
 
+@pytest.mark.parametrize("family", ["llama", "gemma3", "mistral"])
+def test_second_turns_of_different_lengths_give_each_row_its_own_result(family):
+    model = tiny(family)
+    first = [text(1, n, seed=n)[0].tolist() for n in (40, 40)]
+    second = [text(1, n, seed=n)[0].tolist() for n in (30, 8)]
+    with Session(model, Method()) as session:
+        session.prefill(first, chunk=16)
+        session.prefill(second, chunk=16)
+        together = session.decode(torch.tensor([[5], [5]]))
+    for row in range(2):
+        with Session(model, Method()) as session:
+            session.prefill([first[row] + second[row]])
+            torch.testing.assert_close(together[row : row + 1], session.decode(torch.tensor([[5]])), **CLOSE)
+
+
 def test_the_model_is_as_it_was():
     model, tokens = tiny("gemma3"), text(1, 30)
     rotary, before = model.get_decoder().rotary_emb, model(tokens).logits

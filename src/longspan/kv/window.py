@@ -22,22 +22,24 @@ class WindowStore:
         self._new = 0
         self._dropped = 0
         self._holes = False
+        self._pads = 0
 
     def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
         """Store the tokens of this call, forgetting those out of every later query's sight."""
-        surplus = self._buffer.length - (self.window - 1)
+        surplus = self._buffer.length - (self.window - 1) - self._pads
         if surplus > SLACK:
             self._buffer.drop(surplus)
             self._dropped += surplus
         if pos_BT.shape[0] > 1:
-            self._holes = self._holes or bool((pos_BT == EMPTY).any())
+            pads = int((pos_BT == EMPTY).sum(1).max())
+            self._pads, self._holes = self._pads + pads, self._holes or pads > 0
         self._buffer.append(k_BGTD, v_BGTD, pos_BT)
         self._new = k_BGTD.shape[2]
 
     def read(self, q_BHTD: Tensor, q_BT: Tensor) -> Iterable[KV]:
-        """Return what any of the queries may see; a single query sees all of it."""
-        reach = self.window if self._new > 1 else 0
-        slots = self.window - 1 + self._new
+        """Return what any of the queries may see; a single query of rows without padding sees all of it."""
+        reach = self.window if self._new > 1 or self._holes else 0
+        slots = self.window - 1 + self._new + self._pads
         return [KV(*self._buffer.tail(slots), new=self._new, reach=reach, holes=self._holes)]
 
     def observe(self, look: Look) -> None:
@@ -46,7 +48,7 @@ class WindowStore:
     def truncate(self, length_B: Tensor) -> None:
         """Forget positions from `length_B` on, if the window before it is still here."""
         self._buffer.truncate(length_B)
-        if self._dropped and self._buffer.length < self.window - 1:
+        if self._dropped and self._buffer.length < self.window - 1 + self._pads:
             raise NotRewindable(f"the sliding window of {self.window} tokens to roll back to is gone")
 
     def nbytes(self) -> int:
