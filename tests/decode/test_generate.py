@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.models.tiny_model import tiny_model
 
-from longspan.decode.generate import Generation, Limits
+from longspan.decode.generate import GREEDY, Generation, Limits
 from longspan.decode.sampling import Sampling
 
 MODEL = tiny_model()
 PROMPTS = [MODEL.encode(text) for text in ("The yield statement", "A", "continue may only occur in a loop; it goes on")]
 
 
-def generated(prompts, *, sampling=Sampling(), seeds=(), **limits):  # noqa: B008 - frozen
+def generated(prompts, *, sampling=GREEDY, seeds=(), **limits):
     with MODEL.open() as session:
         generation = Generation(session, MODEL.decode, limits=Limits(**limits), sampling=sampling)
         pieces = list(generation.run(prompts, seeds=seeds))
