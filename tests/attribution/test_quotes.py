@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from longspan.attribution.quotes import quotes
 
-SOURCE = "The white whale swam before him. \u201cHow\u2019s that?\u201d asked Ahab\u2019s mate \u2014 and then the\n   sea closed over."
+SOURCE = (
+    "The white whale swam before him. "
+    "\u201cHow\u2019s that?\u201d asked Ahab\u2019s mate \u2014 and then the\n   sea closed over."
+)
 
 
 def texts(answer):

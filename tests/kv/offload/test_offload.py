@@ -120,10 +120,9 @@ def test_a_model_answers_as_with_everything_on_the_device(tier, family):
 
     def logits(kv):
         with Session(model, Method(kv=kv)) as session:
-            out = [session.prefill([prompt, prompt[:77]], chunk=64)]
-            for token in range(3, 20):
-                out.append(session.decode(torch.tensor([[token], [token + 1]]))[:, 0])
-        return torch.stack(out)
+            first = session.prefill([prompt, prompt[:77]], chunk=64)
+            later = [session.decode(torch.tensor([[token], [token + 1]]))[:, 0] for token in range(3, 20)]
+        return torch.stack([first, *later])
 
     torch.testing.assert_close(logits(Offload(tier, 32)), logits(Full()), **CLOSE)
 
