@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.models.tiny_model import tiny_model
 
 from longspan.decode.generate import Generation, Limits
 from longspan.kv.evict.streaming_llm import StreamingLLM
@@ -13,7 +14,6 @@ from longspan.lm.lm import Message, OverLength, Usage
 from longspan.lm.local import Local
 from longspan.models.method import Method
 from longspan.models.session import Session
-from tests.models.tiny_model import tiny_model
 
 MODEL = tiny_model()
 ASK = [Message("system", "Be brief."), Message("user", "What does yield do?")]
