@@ -130,3 +130,9 @@ def test_sessions_of_a_model_run_it():
     with Model(network, tokenizer(), name="tiny").open() as session:
         got = session.prefill(tokens.tolist())
     torch.testing.assert_close(got, network(tokens).logits[:, -1], atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("device", ["tpu", "cpu:3", "cuda:99", "cpu:x"])
+def test_a_device_that_is_not_here_is_an_error_that_names_those_that_are(tmp_path, device):
+    with pytest.raises(InputError, match=f"no device '{device}' here; there are auto, cpu"):
+        Model.load(saved(tmp_path), device=device)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-MARKS = (('"', '"'), ("\u201c", "\u201d"), ("\u00ab", "\u00bb"), ("`", "`"), ("'", "'"))
+MARKS = (('"', '"'), ("\u201c", "\u201d"), ("\u00ab", "\u00bb"), ("`", "`"), ("'", "'"), ("\u2018", "\u2019"))
 """Opening and closing quotation marks."""
 LEAST = 3
 """Characters a quote has at least; shorter ones prove nothing."""
@@ -38,7 +38,7 @@ def quotes(answer: str, sources: Sequence[str]) -> list[Quote]:
 
 def _quoted(answer: str) -> Iterator[str]:
     listed = "|".join(
-        rf"(?<!\w){re.escape(opening)}([^{re.escape(closing)}\n]+){re.escape(closing)}(?!\w)"
+        rf"(?<!\w){opening}((?:[^{closing}\n]|(?<=\w){closing}(?=\w)|\n(?!\s))+){closing}(?!\w)"
         for opening, closing in MARKS
     )
     for match in re.finditer(listed, answer):

@@ -71,12 +71,14 @@ def _ask(
     show: tuple[bool, bool],
 ) -> dict[str, object]:
     """Plan, print the plan, and unless it is a dry run answer and print the answer; return all of it."""
+    from dataclasses import asdict, replace
+
     from longspan.documents import read
     from longspan.models.method import Method
     from longspan.plan.machine import here
     from longspan.plan.shape import Shape
     from longspan.plan.speed import calibrate
-    from longspan.workflows.ask import Ask, Settings
+    from longspan.workflows.ask import Ask, Settings, said
 
     dry_run, quiet = show
     Method.parse(options["method"])
@@ -85,9 +87,9 @@ def _ask(
         _note(f"skipped {skipped}")
     if len(reading.skipped) > 5:
         _note(f"skipped {len(reading.skipped) - 5:,} more files and parts")
+    question, wanted = said(question), Settings(options["route"], options["method"], options["max_tokens"])
     model, effective = _model(options, progress)
-    wanted = Settings(options["route"], options["method"], options["max_tokens"], effective)
-    asked = Ask(model, reading.documents, question, wanted)
+    asked = Ask(model, reading.documents, question, replace(wanted, effective=effective))
     shape = Shape.of(model)
     speed = calibrate(model, shape, archive, progress=progress)
     table = asked.routes(shape, speed, here(str(model.device)))
@@ -99,7 +101,7 @@ def _ask(
     answer = _answer(asked, route, archive, progress, quiet=quiet)
     if not quiet:
         _show(answer)
-    return _json(question, files, model, answer) | {"plan": planned}
+    return _json(question, files, model, answer) | {"settings": asdict(asked.settings), "plan": planned}
 
 
 def _model(options: dict[str, Any], progress: Progress) -> tuple[Model, int]:

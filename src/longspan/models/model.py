@@ -39,10 +39,10 @@ class Model:
     def load(cls, folder: Path, *, device: str = "auto", dtype: str = "auto") -> Self:
         """Load a Hugging Face model directory; `auto` picks device and precision by rule.
 
-        Raises InputError for a directory that holds no model, an unknown precision, or an attention that cannot be
-        taken over.
+        Raises InputError for a directory that holds no model, an unknown precision or device, or an attention that
+        cannot be taken over.
         """
-        where = pick_device() if device == "auto" else torch.device(device)
+        where = pick_device() if device == "auto" else _device(device)
         precision = pick_dtype(where) if dtype == "auto" else _dtype(dtype)
         before = transformers_logging.get_verbosity()
         transformers_logging.set_verbosity_error()
@@ -158,6 +158,15 @@ def pick_dtype(device: torch.device) -> torch.dtype:
 def _fast_bfloat16() -> bool:
     able: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))
+
+
+def _device(name: str) -> torch.device:
+    kind, _, number = name.partition(":")
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    here = [known for known, count in counts.items() if count]
+    if (number and not number.isdecimal()) or int(number or 0) >= counts.get(kind, 0):
+        raise InputError(f"no device {name!r} here; there are auto, {', '.join(here)}")
+    return torch.device(name)
 
 
 def _dtype(name: str) -> torch.dtype:

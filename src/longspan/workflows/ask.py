@@ -12,16 +12,17 @@ from longspan.archive import Archive
 from longspan.attribution.attended import Attended
 from longspan.attribution.quotes import Quote, quotes
 from longspan.core.errors import InputError
+from longspan.core.nearest import choices
 from longspan.core.progress import Progress, silent
 from longspan.decode.generate import Generation, Limits, Reply
 from longspan.documents.document import Document
 from longspan.models.method import Method
 from longspan.plan.machine import peak_memory
-from longspan.plan.routes import Request, Route, choose, retrieve_budget, routes, stream_settings
+from longspan.plan.routes import NAMES, Request, Route, choose, retrieve_budget, routes, stream_settings
 from longspan.retrieval import Index, Packed, Passage, pack
 from longspan.workflows import evidence
 from longspan.workflows.evidence import Evidence
-from longspan.workflows.prompt import Prompt, around, prompt
+from longspan.workflows.prompt import Prompt, around, heading, prompt
 
 if TYPE_CHECKING:
     from longspan.models.model import Model
@@ -48,6 +49,10 @@ class Settings:
     """Tokens of the answer at most."""
     effective: int = 0
     """Tokens up to which the model is known to work, 0: unknown."""
+
+    def __post_init__(self) -> None:
+        if self.route not in ("auto", *NAMES):
+            raise InputError(f"no route named {self.route!r}: {choices(self.route, ['auto', *NAMES])}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +90,20 @@ class Answer:
     """The most memory that this process held so far."""
 
 
+def said(question: str) -> str:
+    """The question without the space around it; InputError where nothing is left."""
+    if not question.strip():
+        raise InputError("the question is empty: say what you want to know")
+    return question.strip()
+
+
 class Ask:
     """A question over documents, planned and then answered."""
 
     def __init__(self, model: Model, documents: Sequence[Document], question: str, settings: Settings = AUTO) -> None:
-        if not question.strip():
-            raise InputError("the question is empty: say what you want to know")
         self.model = model
         self.documents = tuple(documents)
-        self.question = question.strip()
+        self.question = said(question)
         self.settings = settings
 
     @cached_property
@@ -108,7 +118,7 @@ class Ask:
         effective = self.settings.effective or self.model.window
         budget = retrieve_budget(self.model.window, effective, wrapped, self.settings.max_tokens)
         return Request(
-            document_tokens=self.document_tokens,
+            document_tokens=self.document_tokens + self._heading_tokens,
             question_tokens=wrapped,
             max_tokens=self.settings.max_tokens,
             retrieve_budget=budget,
@@ -155,6 +165,12 @@ class Ask:
             kv_bytes=kv_bytes,
             peak_bytes=peak_memory(),
         )
+
+    @property
+    def _heading_tokens(self) -> int:
+        """Tokens of the headings that separate the documents."""
+        wholes = enumerate(self.documents)
+        return sum(self.model.count("\n\n" + heading(each, Passage(i, 0, len(each.text)))) for i, each in wholes)
 
     def _retrieve(self, archive: Archive, encoder: Encoder | None, progress: Progress) -> list[Packed]:
         index = Index.build(self.documents, encoder, archive=archive, progress=progress)

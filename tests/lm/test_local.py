@@ -1,0 +1,103 @@
+"""A model on this machine answers as its generation does, and refuses what its window cannot hold."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.models.tiny_model import tiny_model
+
+from longspan.decode.generate import Generation, Limits
+from longspan.kv.evict.streaming_llm import StreamingLLM
+from longspan.kv.eviction import Eviction
+from longspan.lm.lm import Message, OverLength, Usage
+from longspan.lm.local import Local
+from longspan.models.method import Method
+from longspan.models.session import Session
+
+MODEL = tiny_model()
+ASK = [Message("system", "Be brief."), Message("user", "What does yield do?")]
+PROMPT = MODEL.chat([(message.role, message.content) for message in ASK])
+
+
+def call(lm, messages=ASK, **settings):
+    return asyncio.run(lm(messages, **{"max_tokens": 12, **settings}))
+
+
+def test_the_reply_is_the_models_generation_after_its_chat_format():
+    with MODEL.open() as session:
+        generation = Generation(session, MODEL.decode, limits=Limits(12, ends=MODEL.ends))
+        list(generation.run([PROMPT]))
+    reply = call(Local(MODEL))
+    assert reply.text == generation.replies[0].text
+    assert reply.usage == Usage(len(PROMPT), len(generation.replies[0].tokens))
+    assert (reply.finish, reply.model) == ("length", "tiny-llama")
+
+
+def test_tokens_are_counted_by_its_own_tokenizer_with_the_chat_format_for_messages():
+    lm = Local(MODEL)
+    assert lm.count("What does yield do?") == len(MODEL.encode("What does yield do?"))
+    assert lm.count(ASK) == len(PROMPT) > lm.count("Be brief.What does yield do?")
+    assert (lm.window, lm.name) == (512, "tiny-llama")
+
+
+def test_pieces_put_together_are_the_text():
+    pieces: list[str] = []
+    reply = call(Local(MODEL), on_text=pieces.append)
+    assert "".join(pieces) == reply.text
+    assert len(pieces) > 1
+
+
+def test_a_stop_string_ends_the_reply():
+    whole = call(Local(MODEL)).text
+    stop = whole[4:6]
+    reply = call(Local(MODEL), stop=[stop])
+    assert (reply.text, reply.finish) == (whole[: whole.index(stop)], "stop")
+
+
+def test_a_seed_decides_the_draws():
+    first, again, other = (call(Local(MODEL), temperature=1.5, seed=seed).text for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_prompt_and_reply_beyond_the_window_are_refused_with_the_numbers():
+    with pytest.raises(OverLength, match=r"512") as caught:
+        call(Local(MODEL), max_tokens=512 - len(PROMPT) + 1)
+    assert (caught.value.tokens, caught.value.window) == (len(PROMPT), 512)
+    assert call(Local(MODEL), [Message("user", "A")], max_tokens=3).usage.completion_tokens == 3
+
+
+def test_what_just_fits_the_window_is_run():
+    short = [Message("user", "yield " * 240)]
+    room = 512 - Local(MODEL).count(short)
+    assert 0 < room < 300
+    assert call(Local(MODEL), short, max_tokens=room).usage.prompt_tokens == 512 - room
+
+
+def test_its_method_runs(monkeypatch):
+    opened, open_session = [], Session.__init__
+
+    def listen(self, model, method, **settings):
+        opened.append(method)
+        open_session(self, model, method, **settings)
+
+    monkeypatch.setattr(Session, "__init__", listen)
+    method = Method(kv=Eviction(StreamingLLM(4), 16))
+    call(Local(MODEL, method=method))
+    assert opened == [method]
+
+
+def test_calls_that_overlap_get_what_they_get_alone():
+    lm = Local(MODEL)
+    asks = [[Message("user", f"What is {word}?")] for word in ("yield", "continue", "return", "pass")]
+
+    async def together():
+        return await asyncio.gather(*(lm(messages, max_tokens=10) for messages in asks))
+
+    assert asyncio.run(together()) == [call(lm, messages, max_tokens=10) for messages in asks]
+
+
+def test_progress_is_told_while_the_prompt_is_read():
+    heard = []
+    call(Local(MODEL, progress=lambda *said: heard.append(said)))
+    assert heard == [("prefill", len(PROMPT), len(PROMPT), "tokens")]
