@@ -182,12 +182,13 @@ def _show(answer: Answer) -> None:
         out().print(f'{"verified" if quote.verified else "NOT in the text"}: "{quote.text}"', markup=False)
     out().print("\nEvidence" if answer.evidence else "\nNo evidence was found.", markup=False)
     for number, passage in enumerate(answer.evidence[:SHOWN], 1):
-        out().print(f"[{number}] {_place(passage)}  score {passage.score:.3f}", markup=False)
+        out().print(f"[{number}] {_place(passage)}  score {passage.score:.3f}", markup=False, soft_wrap=True)
         out().print("    " + " ".join(passage.text.split()), markup=False, soft_wrap=True)
     if len(answer.evidence) > SHOWN:
         out().print(f"and {len(answer.evidence) - SHOWN} more passages (--json shows all)", markup=False)
+    searched = f"searched in {_time(answer.search_seconds)}; " if answer.search_seconds else ""
     _note(
-        f"{answer.route.name}: {answer.prompt_tokens:,} tokens read, {answer.reply_tokens} written in "
+        f"{answer.route.name}: {searched}{answer.prompt_tokens:,} tokens read, {answer.reply_tokens} written in "
         f"{_time(answer.seconds)} (predicted {_time(answer.route.seconds)}); KV {_size(answer.kv_bytes)} "
         f"(predicted {_size(answer.route.kv_bytes)}); peak memory {_size(answer.peak_bytes)} "
         f"(predicted {_size(answer.route.peak_bytes)} for the model)"
@@ -222,7 +223,12 @@ def _json(question: str, files: list[str], model: Model, answer: Answer) -> dict
         "evidence": [asdict(passage) for passage in answer.evidence],
         "quotes": [{**asdict(quote), "verified": quote.verified} for quote in answer.quotes],
         "predicted": {"seconds": answer.route.seconds, "kv": answer.route.kv_bytes, "peak": answer.route.peak_bytes},
-        "actual": {"seconds": answer.seconds, "kv": answer.kv_bytes, "peak": answer.peak_bytes},
+        "actual": {
+            "seconds": answer.seconds,
+            "search_seconds": answer.search_seconds,
+            "kv": answer.kv_bytes,
+            "peak": answer.peak_bytes,
+        },
         "model": {
             "name": model.name,
             "digest": digest(model.folder),

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
+WIDE = 160
+"""Columns of output that no terminal wraps."""
+
 
 @cache
 def out() -> Console:
     """Standard output, for results."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return _console(Console(highlight=False))
 
 
 @cache
@@ -29,7 +32,14 @@ def err() -> Console:
     """Standard error, for progress and remarks."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return _console(Console(stderr=True, highlight=False))
+
+
+def _console(console: Console) -> Console:
+    """Give output that goes to a file or a pipe room for tables."""
+    if not console.is_terminal:
+        console.width = max(console.width, WIDE)
+    return console
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from longspan.plan.speed import Speed
 NAMES = ("full", "retrieve", "stream")
 PASSAGES = 2000
 """Tokens of passages that are packed at most."""
+BLOCK_KEY = 6
+"""Bytes per value of the key that stands for a block: float32, with the room its table has to grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
     seen = min(settings.seen, prompt)
     host = prompt * shape.full_layers * shape.token_bytes
     near = min(settings.init + settings.reach, prompt)
+    keys = prompt // settings.block * shape.full_layers * shape.kv_heads * shape.head_dim * BLOCK_KEY
     peak = _peak(shape, seen, machine) + (0 if machine.accelerator else host)
     fits, reason = _has_room(peak, machine), f"every token is read; each sees {seen:,} of them"
     if machine.accelerator and machine.available:
@@ -181,7 +184,7 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
         reason = _no_room(peak, machine)
     reply = request.max_tokens // 2
     seconds = speed.stream(shape, prompt, seen) + speed.stream_decode(shape, reply, seen)
-    return Route("stream", prompt, shape.kv_bytes(near), host, peak, seconds, fits, reason)
+    return Route("stream", prompt, shape.kv_bytes(near) + keys, host, peak + keys, seconds, fits, reason)
 
 
 def _peak(shape: Shape, tokens: int, machine: Machine) -> int:

@@ -6,7 +6,7 @@ import json
 import platform
 import statistics
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +81,8 @@ def calibrate(model: Model, shape: Shape, archive: Archive, *, progress: Progres
 
     machine, threads = here(str(model.device)), torch.get_num_threads()
     host = f"{machine.processor} {machine.cores} {machine.accelerator} {threads} {platform.python_version()}"
-    key = digest_of("speed", str(shape), model.name, model.dtype, host, torch.__version__, __version__)
+    rates = " ".join(field.name for field in fields(Speed))
+    key = digest_of(rates, str(shape), model.name, model.dtype, host, torch.__version__, __version__)
     folder = archive.get("speed", key)
     if folder is None:
         speed = measure(model, shape, progress=progress)

@@ -83,7 +83,9 @@ class Answer:
     evidence: tuple[Evidence, ...]
     quotes: tuple[Quote, ...]
     seconds: float
-    """From the first token read to the last written, index included."""
+    """From the first token read to the last written."""
+    search_seconds: float
+    """To build or open the index and search it, before that; 0 on other routes."""
     kv_bytes: int
     """Stored tokens on the device at the end."""
     peak_bytes: int
@@ -139,8 +141,9 @@ class Ask:
         """Take the route.
 
         The index that `retrieve` builds is kept in the archive for the next question."""
-        began = time.perf_counter()
+        asked_at = time.perf_counter()
         packed = self._retrieve(archive, encoder, listener.progress) if route.name == "retrieve" else []
+        began = time.perf_counter()
         pieces = [piece.passage for piece in packed] or [
             Passage(source, 0, len(document.text)) for source, document in enumerate(self.documents)
         ]
@@ -162,6 +165,7 @@ class Ask:
             evidence=tuple(rests_on),
             quotes=tuple(quotes(reply.text, [document.text for document in self.documents])),
             seconds=time.perf_counter() - began,
+            search_seconds=began - asked_at if packed else 0.0,
             kv_bytes=kv_bytes,
             peak_bytes=peak_memory(),
         )
