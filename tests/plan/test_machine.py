@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from longspan.plan.machine import held_memory, here, peak_memory
+from longspan.plan.machine import Machine, held_memory, here, peak_memory
 
 
 def test_the_machine_has_cores_and_memory():
@@ -15,8 +15,14 @@ def test_the_machine_has_cores_and_memory():
 
 
 def test_stored_tokens_have_the_room_of_the_device_that_computes():
-    machine = here()
-    assert machine.room == (machine.accelerator_memory if machine.accelerator else machine.available)
+    machine = here("cpu")
+    assert (machine.room, machine.accelerator) == (machine.available, "")
+    assert Machine("processor", 2, 8 << 30, 4 << 30, accelerator="card", accelerator_free=1 << 30).room == 1 << 30
+
+
+def test_what_this_process_holds_already_is_told():
+    before, machine, after = held_memory(), here(), held_memory()
+    assert 0.9 * before <= machine.held <= 1.1 * after
 
 
 def test_memory_taken_is_seen_and_its_peak_stays():

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.models.tiny_model import tiny_model
 
-from longspan.models.method import Method
-from longspan.models.session import Session
-from longspan.plan.shape import Shape
+from longspan.kv.window import WindowStore
+from longspan.plan.shape import CHUNK, Shape, window_capacity
 
 SMOLLM2 = Shape(
     layers=30,
@@ -28,15 +27,21 @@ SMOLLM2 = Shape(
 )
 
 
+LENGTHS = (1, 63, 256, 300, 512, 513, 1024, 1030, 1600, 2048, 2100)
+
+
 def test_stored_tokens_of_a_known_model_take_what_a_hand_counts():
-    assert SMOLLM2.token_bytes == 2 * 3 * 64 * 2
-    assert SMOLLM2.kv_bytes(1000) == 30 * 1000 * 768
+    assert SMOLLM2.token_bytes == 2 * 3 * 64 * 2 + 8
+    assert SMOLLM2.kv_bytes(1000) == 30 * 1000 * 776
+    assert SMOLLM2.kv_bytes(8000) == 30 * 11_664 * 776
 
 
-def test_sliding_layers_store_their_window_only():
+def test_sliding_layers_store_their_window_and_its_slack_only():
     mixed = dataclasses.replace(SMOLLM2, sliding_layers=25, sliding_window=512)
     assert mixed.kv_bytes(100) == SMOLLM2.kv_bytes(100)
-    assert mixed.kv_bytes(8000) == (5 * 8000 + 25 * 512) * 768
+    assert mixed.kv_bytes(8000) == SMOLLM2.kv_bytes(8000) // 30 * 5 + 25 * 1536 * 776
+    sliding = dataclasses.replace(SMOLLM2, sliding_layers=30, sliding_window=512)
+    assert sliding.kv_bytes(10**9) == sliding.kv_bytes(4000)
 
 
 def test_activations_take_what_a_hand_counts():
@@ -54,16 +59,29 @@ def test_a_loaded_model_is_read_right(family, sliding):
     assert (shape.sliding_window, shape.sliding_layers) == sliding
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3", "phi"])
-def test_predicted_bytes_are_those_of_the_keys_and_values_stored(family):
-    model = tiny_model(family)
-    with Session(model.network, Method()) as session:
-        session.prefill([torch.arange(300).tolist()])
-        stored = [part for store in session._stores.values() for part in store.read(torch.empty(0), torch.empty(0))]
-    assert Shape.of(model).kv_bytes(300) == sum(part.k_BGSD.nbytes + part.v_BGSD.nbytes for part in stored)
+@pytest.mark.parametrize("family", ["llama", "phi", "gemma3", "mistral"])
+def test_predicted_bytes_are_those_that_a_session_holds(family):
+    model = tiny_model(family, num_hidden_layers=7 if family == "gemma3" else 2)
+    shape = Shape.of(model)
+    held = {}
+    for length in LENGTHS:
+        with model.open() as session:
+            session.prefill([torch.arange(length).remainder(99).tolist()])
+            held[length] = session.nbytes()
+    assert {length: shape.kv_bytes(length) for length in LENGTHS} == held
 
 
-@given(st.integers(0, 10**7), st.integers(0, 10**5))
+@pytest.mark.parametrize("window", [1, 16, 500, 511, 512, 513, 514, 1025, 1300])
+def test_a_sliding_layer_is_predicted_to_the_slot_at_every_length(window):
+    store, per_slot = WindowStore(window), 2 * 4 + 8
+    for start in range(0, 6000, CHUNK):
+        length = start + CHUNK
+        key = torch.zeros(1, 1, CHUNK, 1)
+        store.append(key, key, torch.arange(start, length)[None])
+        assert window_capacity(length, window) * per_slot == store.nbytes(), length
+
+
+@given(st.integers(0, 10**5), st.integers(0, 10**5))
 def test_bytes_never_fall_with_tokens(tokens, more):
     for shape in (SMOLLM2, dataclasses.replace(SMOLLM2, sliding_layers=25, sliding_window=512)):
         assert shape.kv_bytes(tokens) <= shape.kv_bytes(tokens + more)

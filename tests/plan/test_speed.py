@@ -14,77 +14,106 @@ from longspan.archive import Archive
 from longspan.models.session import Session
 from longspan.plan import speed as module
 from longspan.plan.shape import Shape
-from longspan.plan.speed import LENGTHS, Speed, calibrate, measure
+from longspan.plan.speed import EFFICIENCY, LENGTHS, TURNED, Speed, calibrate, measure
 
 RATES = st.floats(0, 1e-2)
-SPEEDS = st.builds(Speed, RATES, RATES, RATES, RATES, st.floats(0, 1), st.integers(0, 4096))
+SPEEDS = st.builds(Speed, RATES, RATES, RATES, RATES)
 TOKENS = st.integers(0, 10**6)
+PLAIN = Shape(
+    layers=10,
+    heads=8,
+    kv_heads=2,
+    head_dim=64,
+    hidden=512,
+    intermediate=1024,
+    vocab=700,
+    weight_bytes=200_000_000,
+    bytes_per_value=2,
+    window=8192,
+)
+MIXED = dataclasses.replace(PLAIN, sliding_layers=8, sliding_window=100)
+SLIDING = dataclasses.replace(PLAIN, sliding_layers=10, sliding_window=100)
+TRUE = Speed(token=0.002, pair=1e-7, step=0.05, stored=1e-6)
 
 
-def test_reading_costs_tokens_and_half_the_pairs():
-    speed = Speed(token=0.001, pair=1e-6, step=0.05, stored=1e-5)
-    assert speed.prefill(2000) == pytest.approx(2.0 + 1e-6 * 2000 * 2000 / 2)
-    assert speed.prefill(100, past=5000) == pytest.approx(0.1 + 1e-6 * (100 * 5000 + 100 * 100 / 2))
-    assert speed.stream(10_000, 500) == pytest.approx(10.0 + 1e-6 * 10_000 * 500)
-    assert speed.decode(20, 3000) == pytest.approx(20 * (0.05 + 0.03))
+def test_reading_costs_tokens_and_half_the_pairs_of_every_layer():
+    assert TRUE.prefill(PLAIN, 2000) == pytest.approx(4.0 + 1e-7 * 10 * 2000 * 2000 / 2)
+    assert TRUE.stream(PLAIN, 10_000, 500) == pytest.approx(20.0 + 1e-7 * 10 * 10_000 * 500)
+    assert TRUE.decode(PLAIN, 20, 3000) == pytest.approx(20 * (0.05 + 1e-6 * 10 * 3000))
+    assert TRUE.stream_decode(PLAIN, 20, 3000) == pytest.approx(20 * (0.05 + TURNED * 1e-6 * 10 * 3000))
 
 
 def test_sliding_layers_cost_their_window_only():
-    speed = Speed(token=0.0, pair=1e-6, step=0.0, stored=0.0, full=0.25, sliding_window=100)
-    assert speed.prefill(2000) == pytest.approx(1e-6 * (0.25 * 2000 * 2000 / 2 + 0.75 * 2000 * 100))
+    assert TRUE.prefill(MIXED, 2000) == pytest.approx(4.0 + 1e-7 * (2 * 2000 * 2000 / 2 + 8 * 2000 * 100))
+    assert TRUE.decode(MIXED, 1, 2000) == pytest.approx(0.05 + 1e-6 * (2 * 2000 + 8 * 100))
+    assert TRUE.prefill(MIXED, 50) == TRUE.prefill(PLAIN, 50)
 
 
-@given(SPEEDS, TOKENS, TOKENS, TOKENS)
-def test_more_tokens_never_cost_less(speed, tokens, more, past):
+@given(SPEEDS, TOKENS, TOKENS, TOKENS, st.sampled_from([PLAIN, MIXED, SLIDING]))
+def test_more_tokens_never_cost_less(speed, tokens, more, seen, shape):
     slack = 1 + 1e-9
-    assert speed.prefill(tokens, past) <= speed.prefill(tokens + more, past) * slack
-    assert speed.prefill(tokens, past) <= speed.prefill(tokens, past + more) * slack
-    assert speed.stream(tokens, past) <= speed.stream(tokens + more, past) * slack
-    assert speed.decode(tokens, past) <= speed.decode(tokens + more, past + more) * slack
+    assert speed.prefill(shape, tokens) <= speed.prefill(shape, tokens + more) * slack
+    for cost in (speed.stream, speed.decode, speed.stream_decode):
+        assert cost(shape, tokens, seen) <= cost(shape, tokens + more, seen) * slack
+        assert cost(shape, tokens, seen) <= cost(shape, tokens, seen + more) * slack
 
 
 def test_streaming_grows_in_proportion_to_the_text():
-    speed = Speed(token=0.001, pair=1e-6, step=0.05, stored=1e-5)
-    assert speed.stream(800_000, 3000) == pytest.approx(8 * speed.stream(100_000, 3000))
+    assert TRUE.stream(MIXED, 800_000, 3000) == pytest.approx(8 * TRUE.stream(MIXED, 100_000, 3000))
 
 
-def test_rates_are_solved_from_what_the_clock_says(monkeypatch):
-    true = Speed(token=0.002, pair=1e-6, step=0.05, stored=1e-5)
-    clock = [0.0]
+class Timed:
+    """A model and its session for which time passes as a speed says."""
 
-    class Timed:
-        stored = 0
+    def __init__(self, monkeypatch, true, shape):
+        self.now, self.stored, self.true, self.shape, self.lengths = 0.0, 0, true, shape, []
+        monkeypatch.setattr(module.time, "perf_counter", lambda: self.now)
 
-        def __enter__(self):
-            return self
+    def open(self):
+        return self
 
-        def __exit__(self, *_):
-            self.stored = 0
+    def __enter__(self):
+        return self
 
-        def prefill(self, prompts):
-            clock[0] += true.prefill(len(prompts[0]))
-            self.stored = len(prompts[0])
+    def __exit__(self, *_):
+        self.stored = 0
 
-        def decode(self, _):
-            clock[0] += true.decode(1, self.stored)
+    def prefill(self, prompts):
+        self.stored = len(prompts[0])
+        self.lengths.append(self.stored)
+        self.now += self.true.prefill(self.shape, self.stored)
 
-    class Model:
-        def open(self):
-            return Timed()
-
-    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
-    shape = Shape.of(tiny_model())
-    got = measure(Model(), shape)
-    assert dataclasses.astuple(got) == pytest.approx((0.002, 1e-6, 0.05, 1e-5, 1.0, 0))
+    def decode(self, _):
+        self.now += self.true.decode(self.shape, 1, self.stored)
 
 
-def test_a_slow_model_is_tried_at_the_short_length_only(monkeypatch):
-    monkeypatch.setattr(module, "SLOW", 0.0)
-    lengths = _heard(monkeypatch)
-    got = measure(tiny_model(), Shape.of(tiny_model()))
-    assert max(lengths) == LENGTHS[0]
-    assert (got.pair, got.stored) == (0.0, 0.0)
-    assert min(got.token, got.step) > 0
+@pytest.mark.parametrize("shape", [PLAIN, MIXED])
+def test_rates_are_solved_from_what_the_clock_says(monkeypatch, shape):
+    got = measure(Timed(monkeypatch, TRUE, shape), shape)
+    assert dataclasses.astuple(got) == pytest.approx(dataclasses.astuple(TRUE))
+
+
+def test_where_every_layer_slides_a_token_costs_the_same_at_any_length(monkeypatch):
+    got = measure(Timed(monkeypatch, TRUE, SLIDING), SLIDING)
+    assert (got.pair, got.stored) == pytest.approx((0.0, 0.0), abs=1e-15)
+    assert got.prefill(SLIDING, 50_000) == pytest.approx(TRUE.prefill(SLIDING, 50_000))
+    assert got.decode(SLIDING, 10, 50_000) == pytest.approx(TRUE.decode(SLIDING, 10, 50_000))
+
+
+def test_a_clock_that_runs_backwards_gives_no_negative_rate(monkeypatch):
+    got = measure(Timed(monkeypatch, Speed(0.002, -1e-9, 0.05, -1e-9), PLAIN), PLAIN)
+    assert min(dataclasses.astuple(got)) >= 0
+
+
+def test_a_slow_model_is_tried_at_the_short_length_only_and_still_gets_a_pair_cost(monkeypatch):
+    slow = Timed(monkeypatch, Speed(token=0.01, pair=0.0, step=0.5, stored=0.0), PLAIN)
+    got = measure(slow, PLAIN)
+    assert max(slow.lengths) == LENGTHS[0]
+    assert (got.token, got.step) == pytest.approx((0.01, 0.5))
+    flops_per_token, flops_per_pair = 2 * 100_000_000, 4 * 8 * 64
+    assert got.pair == pytest.approx(0.01 * flops_per_pair / flops_per_token / EFFICIENCY)
+    assert got.stored == pytest.approx(0.5 * PLAIN.token_bytes / 200_000_000)
+    assert got.prefill(PLAIN, 8000) > 2 * got.prefill(PLAIN, 4000)
 
 
 def test_measuring_again_runs_nothing(tmp_path, monkeypatch):

@@ -177,11 +177,12 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
     near = min(settings.init + settings.reach, prompt)
     keys = prompt // settings.block * shape.full_layers * shape.kv_heads * shape.head_dim * BLOCK_KEY
     peak = _peak(shape, seen, machine) + (0 if machine.accelerator else host)
-    fits, reason = _has_room(peak, machine), f"every token is read; each sees {seen:,} of them"
-    if machine.accelerator and machine.available:
-        fits = fits and host < machine.available
-    if not fits:
-        reason = _no_room(peak, machine)
+    fits, reason = True, f"every token is read; each sees {seen:,} of them"
+    if not _has_room(peak, machine):
+        fits, reason = False, _no_room(peak, machine)
+    elif machine.accelerator and 0 < machine.available <= host:
+        free = f"{machine.available / 2**30:.1f} GiB are free"
+        fits, reason = False, f"{host / 2**30:.1f} GiB of main memory are needed for stored tokens and {free}"
     reply = request.max_tokens // 2
     seconds = speed.stream(shape, prompt, seen) + speed.stream_decode(shape, reply, seen)
     return Route("stream", prompt, shape.kv_bytes(near) + keys, host, peak + keys, seconds, fits, reason)

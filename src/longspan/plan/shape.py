@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from longspan.kv.buffer import capacity
+from longspan.kv.buffer import capacity, grown
 from longspan.kv.window import SLACK
 
 if TYPE_CHECKING:
@@ -72,11 +72,24 @@ class Shape:
 
     def kv_bytes(self, tokens: int) -> int:
         """Bytes that a session holds for so many tokens: growing buffers, sliding layers a window with its slack."""
-        near = min(tokens, self.sliding_window + SLACK + CHUNK)
-        slots = self.full_layers * capacity(tokens, CHUNK) + self.sliding_layers * capacity(near, CHUNK)
+        slots = self.full_layers * capacity(tokens, CHUNK)
+        if self.sliding_layers:
+            slots += self.sliding_layers * window_capacity(tokens, self.sliding_window)
         return slots * self.token_bytes
 
     def work_bytes(self, chunk: int) -> int:
         """Bytes of activations while a chunk of a prompt is read: the widest layer, in and out, and attention's own."""
         per_token = 6 * self.hidden + 3 * self.intermediate + 4 * self.heads * self.head_dim
         return chunk * per_token * self.bytes_per_value + 8 * self.vocab
+
+
+def window_capacity(tokens: int, window: int) -> int:
+    """Slots that a sliding layer has allocated once `tokens` have arrived in chunks: it trims late, between chunks."""
+    most = window + 2 * (SLACK + CHUNK)  # by then it has trimmed once and filled up again: it is as large as it gets
+    slots = length = 0
+    for start in range(0, min(tokens, most), CHUNK):
+        if length - (window - 1) > SLACK:
+            length = window - 1
+        length += min(CHUNK, tokens - start)
+        slots = slots if length <= slots else grown(slots, length)
+    return slots

@@ -117,11 +117,16 @@ def measure(model: Model, shape: Shape, *, progress: Progress = silent) -> Speed
 
 def _from_two(shape: Shape, reads: list[float], writes: list[float]) -> Speed:
     short, long = LENGTHS
-    per_pair = (reads[1] / long - reads[0] / short) / (pairs(shape, long) / long - pairs(shape, short) / short)
-    per_pair = max(0.0, per_pair)
+    rise, run = reads[1] / long - reads[0] / short, pairs(shape, long) / long - pairs(shape, short) / short
+    per_pair = _slope(rise, run)
     per_token = max(0.0, (reads[0] - per_pair * pairs(shape, short)) / short)
-    per_stored = max(0.0, (writes[1] - writes[0]) / (slots(shape, long) - slots(shape, short)))
+    per_stored = _slope(writes[1] - writes[0], slots(shape, long) - slots(shape, short))
     return Speed(per_token, per_pair, max(0.0, writes[0] - per_stored * slots(shape, short)), per_stored)
+
+
+def _slope(rise: float, run: float) -> float:
+    """Seconds per unit; 0 where both lengths have as many, all layers sliding: it is part of the fixed cost then."""
+    return max(0.0, rise / run) if run else 0.0
 
 
 def _from_one(shape: Shape, per_token: float, step: float) -> Speed:
