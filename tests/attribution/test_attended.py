@@ -127,7 +127,9 @@ def test_streamed_text_is_counted_at_its_true_positions():
     assert float(got.sum()) <= len(REPLY) * 8
 
 
-@pytest.mark.parametrize(("depth", "watched"), [(1, [0]), (4, [3]), (30, [12, 15, 18, 21, 24, 27])])
+@pytest.mark.parametrize(
+    ("depth", "watched"), [(1, [0]), (2, [0]), (3, [1]), (4, [1]), (30, [10, 13, 16, 19, 22, 25, 28])]
+)
 def test_a_model_of_any_depth_has_a_layer_that_is_watched(depth, watched):
     layers = [
         Layer(index, depth, 1, 1, 8, Rotation(torch.ones(4)), True, torch.device("cpu"), torch.float32)

@@ -27,7 +27,8 @@ class Attended:
 
     def wants(self, layer: Layer) -> bool:
         """Middle and late layers, where retrieval happens."""
-        return layer.index >= layer.depth // 3 and layer.index % self.every == 0
+        behind = layer.index - layer.depth // 3
+        return behind >= 0 and behind % self.every == 0
 
     def see(self, look: Look, parts: Sequence[KV]) -> None:
         """Add one row's attention at a decoded token; heads that store different tokens come in parts of their own."""
