@@ -303,9 +303,10 @@ def test_a_real_models_answer_rests_on_the_passage_that_holds_it(
         patch.setenv("LONGSPAN_HOME", HOME)
         model = str(ensure("smollm2"))
     text = "\n\n".join(topics[name].strip() for name in names)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "chapters.txt").write_text(text)
     words = ["--model", model, "--route", route, "--max-tokens", "32", "--json"]
-    assert main(["ask", str(tmp_path / "chapters.txt"), question, *words]) == 0
+    assert main(["ask", "chapters.txt", question, *words]) == 0
     found = json.loads(capsys.readouterr().out)
     best = found["evidence"][0]
     assert found["route"] == route
