@@ -52,10 +52,10 @@ def test_one_layers_mass_equals_the_einsum_of_transformers(kv, heads):
     torch.testing.assert_close(mass(model, Method(kv=kv)), wanted(model, [0]), **CLOSE)
 
 
-def test_layers_of_the_last_two_thirds_are_watched_every_so_often():
+def test_layers_of_the_second_half_are_watched_every_so_often():
     model = tiny(num_hidden_layers=9)
-    torch.testing.assert_close(mass(model, Method()), wanted(model, range(3, 9)), **CLOSE)
-    torch.testing.assert_close(mass(model, Method(), every=3), wanted(model, [3, 6]), **CLOSE)
+    torch.testing.assert_close(mass(model, Method()), wanted(model, range(4, 9)), **CLOSE)
+    torch.testing.assert_close(mass(model, Method(), every=3), wanted(model, [4, 7]), **CLOSE)
 
 
 def test_what_replies_attend_to_in_replies_is_not_counted():
@@ -127,7 +127,7 @@ def test_streamed_text_is_counted_at_its_true_positions():
     assert float(got.sum()) <= len(REPLY) * 8
 
 
-@pytest.mark.parametrize(("depth", "watched"), [(1, [0]), (4, [3]), (30, [12, 15, 18, 21, 24, 27])])
+@pytest.mark.parametrize(("depth", "watched"), [(1, [0]), (2, [1]), (3, [1]), (4, [2]), (30, [15, 18, 21, 24, 27])])
 def test_a_model_of_any_depth_has_a_layer_that_is_watched(depth, watched):
     layers = [
         Layer(index, depth, 1, 1, 8, Rotation(torch.ones(4)), True, torch.device("cpu"), torch.float32)

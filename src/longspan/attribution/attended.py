@@ -18,7 +18,7 @@ class Attended:
     length: int
     """Positions to keep account of: the prompt's."""
     every: int = 3
-    """Look at each this many layers of the last two thirds of the model; more cost more and say the same."""
+    """Look at each this many layers of the second half of the model; more cost more and say the same."""
     mass_S: Tensor = field(init=False)
     """Attention received, float64, summed over tokens, heads and layers watched."""
 
@@ -26,8 +26,9 @@ class Attended:
         self.mass_S = torch.zeros(self.length, dtype=torch.float64)
 
     def wants(self, layer: Layer) -> bool:
-        """Middle and late layers, where retrieval happens."""
-        return layer.index >= layer.depth // 3 and layer.index % self.every == 0
+        """Late layers: on SmolLM2 they look where the answer stands, those of the first half hardly ever do."""
+        behind = layer.index - layer.depth // 2
+        return behind >= 0 and behind % self.every == 0
 
     def see(self, look: Look, parts: Sequence[KV]) -> None:
         """Add one row's attention at a decoded token; heads that store different tokens come in parts of their own."""
