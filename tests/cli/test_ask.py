@@ -80,7 +80,9 @@ def test_json_holds_the_answer_and_all_that_proves_it(ask, files, model, file, r
     for passage in found["evidence"]:
         assert set(passage) == {"file", "page", "start", "end", "text", "score"}
         assert passage["text"] == text[passage["start"] : passage["end"]]
-    assert {*found["predicted"]} == {*found["actual"]} == {"seconds", "kv", "peak"}
+    assert {*found["predicted"], "search_seconds"} == {*found["actual"]} == {"seconds", "search_seconds", "kv", "peak"}
+    searched = found["actual"].pop("search_seconds")
+    assert (searched > 0) == (route == "retrieve")
     assert min(*found["predicted"].values(), *found["actual"].values()) > 0
     assert found["settings"] == {"route": route, "method": "", "max_tokens": 8, "effective": 0}
     assert {*found["versions"]} == {"longspan", "torch", "transformers", "python"}
@@ -221,7 +223,7 @@ def empty(folder):
         ({"question": "  "}, ["the question is empty", "say what you want to know"]),
         ({"file": "none.txt"}, ["none.txt"]),
         ({"max-tokens": "0"}, ["max-tokens"]),
-        ({"max-tokens": "1024"}, ["1,024-token window", "lower --max-tokens"]),
+        ({"max-tokens": "1024", "route": "retrieve"}, ["no room for text in the 1,024-token window", "--route stream"]),
         (binary, ["program.bin"]),
         (empty, ["empty.txt"]),
         (gpt2, ["GPT2LMHeadModel", "Supported: Llama"]),
