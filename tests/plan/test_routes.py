@@ -60,7 +60,9 @@ def test_stream_costs_what_a_hand_counts():
     request = dataclasses.replace(REQUEST, document_tokens=400_000)
     stream = priced(request)["stream"]
     seen = 64 + 1024 + 128 + 512 + 8 * 128
-    assert (stream.prompt_tokens, stream.kv_bytes, stream.host_bytes) == (400_100, 10 * 2304 * 520, 10 * 400_100 * 520)
+    block_keys = 400_100 // 128 * 10 * 128 * 6
+    assert (stream.prompt_tokens, stream.host_bytes) == (400_100, 10 * 400_100 * 520)
+    assert stream.kv_bytes == 10 * 2304 * 520 + block_keys
     assert stream.seconds == pytest.approx(400.1 + 1e-7 * 400_100 * seen + 100 * (0.02 + 4 * 1e-6 * seen))
     assert stream.peak_bytes - priced(request, machine=GPU)["stream"].peak_bytes == stream.host_bytes
 
@@ -79,12 +81,12 @@ def test_costs_never_fall_with_the_document(tokens, more):
 
 
 @given(st.integers(3000, 10**6))
-def test_stream_holds_as_much_on_the_device_however_long_the_document(tokens):
-    kept = priced(dataclasses.replace(REQUEST, document_tokens=tokens), machine=GPU)["stream"]
-    assert kept.kv_bytes == priced(dataclasses.replace(REQUEST, document_tokens=3000))["stream"].kv_bytes
-    assert (
-        kept.peak_bytes == priced(dataclasses.replace(REQUEST, document_tokens=3000), machine=GPU)["stream"].peak_bytes
+def test_stream_holds_only_one_key_per_block_more_on_the_device_for_a_longer_document(tokens):
+    short, long = (
+        priced(dataclasses.replace(REQUEST, document_tokens=length), machine=GPU)["stream"] for length in (3000, tokens)
     )
+    block_keys = (long.prompt_tokens // 128 - short.prompt_tokens // 128) * 10 * 128 * 6
+    assert long.kv_bytes - short.kv_bytes == long.peak_bytes - short.peak_bytes == block_keys < long.host_bytes / 60
 
 
 @given(st.integers(256, 131_072))
