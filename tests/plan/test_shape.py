@@ -33,13 +33,13 @@ LENGTHS = (1, 63, 256, 300, 512, 513, 1024, 1030, 1600, 2048, 2100)
 def test_stored_tokens_of_a_known_model_take_what_a_hand_counts():
     assert SMOLLM2.token_bytes == 2 * 3 * 64 * 2 + 8
     assert SMOLLM2.kv_bytes(1000) == 30 * 1000 * 776
-    assert SMOLLM2.kv_bytes(8000) == 30 * 11_664 * 776
+    assert SMOLLM2.kv_bytes(8000) == 30 * 9216 * 776
 
 
 def test_sliding_layers_store_their_window_and_its_slack_only():
     mixed = dataclasses.replace(SMOLLM2, sliding_layers=25, sliding_window=512)
     assert mixed.kv_bytes(100) == SMOLLM2.kv_bytes(100)
-    assert mixed.kv_bytes(8000) == SMOLLM2.kv_bytes(8000) // 30 * 5 + 25 * 1536 * 776
+    assert mixed.kv_bytes(8000) == SMOLLM2.kv_bytes(8000) // 30 * 5 + 25 * 3072 * 776
     sliding = dataclasses.replace(SMOLLM2, sliding_layers=30, sliding_window=512)
     assert sliding.kv_bytes(10**9) == sliding.kv_bytes(4000)
 

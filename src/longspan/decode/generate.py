@@ -21,7 +21,7 @@ GREEDY = Sampling()
 class Engine(Protocol):
     """What generation needs of a session."""
 
-    def prefill(self, prompts: Sequence[Sequence[int]], *, chunk: int = 512, progress: Progress = silent) -> Tensor:
+    def prefill(self, prompts: Sequence[Sequence[int]], *, chunk: int = 2048, progress: Progress = silent) -> Tensor:
         """Read a prompt per row: the next token's logits [B, V]."""
         ...
 

@@ -14,6 +14,8 @@ from longspan.plan.speed import Speed
 NAMES = ("full", "retrieve", "stream")
 PASSAGES = 2000
 """Tokens of passages that are packed at most."""
+CALL = 512
+"""Tokens of a forward pass of a streamed text: those that share a choice of blocks."""
 BLOCK_KEY = 6
 """Bytes per value of the key that stands for a block: float32, with the room its table has to grow."""
 
@@ -87,7 +89,7 @@ def stream_settings(window: int) -> Stream:
     """Settings that keep every distance well within a window: an eighth of it near, an eighth of it matching blocks."""
     eighth = max(16, min(1024, window // 8))
     block = max(4, eighth // 8)
-    return Stream(init=block // 2, local=eighth, blocks=8, block=block, chunk=min(CHUNK, eighth))
+    return Stream(init=block // 2, local=eighth, blocks=8, block=block, chunk=min(CALL, eighth))
 
 
 def retrieve_budget(window: int, effective: int, question_tokens: int, max_tokens: int) -> int:
@@ -185,7 +187,7 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
         fits, reason = False, f"{host / 2**30:.1f} GiB of main memory are needed for stored tokens and {free}"
     reply = request.max_tokens // 2
     seconds = speed.stream(shape, prompt, seen) + speed.stream_decode(shape, reply, seen)
-    return Route("stream", prompt, shape.kv_bytes(near) + keys, host, peak + keys, seconds, fits, reason)
+    return Route("stream", prompt, shape.kv_bytes(near, CALL) + keys, host, peak + keys, seconds, fits, reason)
 
 
 def _peak(shape: Shape, tokens: int, machine: Machine) -> int:

@@ -11,8 +11,8 @@ from longspan.kv.window import SLACK
 if TYPE_CHECKING:
     from longspan.models.model import Model
 
-CHUNK = 512
-"""Prompt tokens of a forward pass."""
+CHUNK = 2048
+"""Prompt tokens of a forward pass, as `Session.prefill` takes them."""
 POSITION = 8
 """Bytes of a stored token's position."""
 
@@ -70,9 +70,9 @@ class Shape:
         """Layers whose attention grows with the text."""
         return self.layers - self.sliding_layers
 
-    def kv_bytes(self, tokens: int) -> int:
+    def kv_bytes(self, tokens: int, chunk: int = CHUNK) -> int:
         """Bytes that a session holds for so many tokens: growing buffers, sliding layers a window with its slack."""
-        slots = self.full_layers * capacity(tokens, CHUNK)
+        slots = self.full_layers * capacity(tokens, chunk)
         if self.sliding_layers:
             slots += self.sliding_layers * window_capacity(tokens, self.sliding_window)
         return slots * self.token_bytes
