@@ -117,22 +117,32 @@ def decode(model: Model, stored: int, steps: int) -> dict[str, float]:
     }
 
 
-def peak(side: str, model: str, length: int) -> float:
-    """Megabytes that a fresh process needs at most to read a prompt, weights included."""
+def peak(side: str, model: str, length: int) -> list[float]:
+    """Megabytes a fresh process has needed at most: with the model loaded, and after it read a prompt."""
     command = [sys.executable, __file__, "--model", model, "--memory", str(length), "--side", side]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+    return [float(word) for word in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()]
 
 
-def memory(model: str, length: int) -> dict[str, float]:
-    """Chunked prefill of longspan against one-shot prefill of transformers."""
-    figures = {f"{side}_MB": peak(side, model, length) for side in ("transformers", "longspan")}
-    return {"length": length, **figures, "ratio": figures["longspan_MB"] / figures["transformers_MB"]}
+def memory(model: str, length: int, stored: float) -> dict[str, float]:
+    """Chunked prefill of longspan against one-shot prefill of transformers; `stored`: megabytes of keys and values."""
+    (loaded, theirs), (_, ours) = peak("transformers", model, length), peak("longspan", model, length)
+    figures = {"length": length, "loaded_MB": loaded, "stored_MB": stored}
+    figures |= {"transformers_MB": theirs, "longspan_MB": ours, "ratio": ours / theirs}
+    return {**figures, "ratio_of_the_rest": (ours - loaded - stored) / (theirs - loaded - stored)}
 
 
-def one_side(model: Model, side: str, length: int) -> float:
+def one_side(model: Model, side: str, length: int) -> tuple[float, float]:
     prompt = tokens(model, length)
+    loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     transformers_prefill(model, prompt) if side == "transformers" else longspan_prefill(model, prompt)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return loaded / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def stored_bytes(model: Model, length: int) -> int:
+    """Bytes of the keys and values of so many tokens."""
+    with model.open() as session:
+        session.prefill([tokens(model, 64)])
+        return session.nbytes() * length // 64
 
 
 def row(values: dict[str, float]) -> str:
@@ -152,7 +162,7 @@ def main() -> None:
     options = parser.parse_args()
     model = Model.load(ensure(options.model))
     if options.side:
-        print(one_side(model, options.side, options.memory))
+        print(*one_side(model, options.side, options.memory))
         return
     print(f"{model.describe()}; {platform.processor() or platform.machine()}")
     print(f"torch {torch.__version__}, transformers {transformers.__version__}, python {platform.python_version()}")
@@ -165,7 +175,7 @@ def main() -> None:
         results["decode"].append(decode(model, stored, options.steps))
         print("decode ", row(results["decode"][-1]), flush=True)
     if options.memory:
-        results["memory"] = [memory(options.model, options.memory)]
+        results["memory"] = [memory(options.model, options.memory, stored_bytes(model, options.memory) / 2**20)]
         print("memory ", row(results["memory"][-1]), flush=True)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))

@@ -1,0 +1,1 @@
+"""Tasks that make their own samples; a module's `TASKS` names its variants."""
