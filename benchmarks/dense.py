@@ -47,7 +47,7 @@ def transformers_prefill(model: Model, prompt: list[int]) -> torch.Tensor:
 
 
 def longspan_prefill(model: Model, prompt: list[int], chunk: int = CHUNK) -> torch.Tensor:
-    with model.open() as session:
+    with model.open(length=len(prompt)) as session:
         return session.prefill([prompt], chunk=chunk)
 
 
@@ -99,7 +99,7 @@ def transformers_decode(model: Model, stored: int, steps: int) -> float:
 
 def longspan_decode(model: Model, stored: int, steps: int) -> float:
     method = Method(pattern=AShape(sinks=64, local=512, tile=64)) if stored > 8192 else Method()
-    with model.open(method) as session:
+    with model.open(method, length=stored + steps) as session:
         session.prefill([tokens(model, stored)])
         step = torch.tensor([[5]])
         spent = [timed(lambda: session.decode(step))[0] for _ in range(steps)]
@@ -141,8 +141,8 @@ def one_side(model: Model, side: str, length: int) -> tuple[float, float]:
 def stored_bytes(model: Model, length: int) -> int:
     """Bytes of the keys and values of so many tokens."""
     with model.open() as session:
-        session.prefill([tokens(model, 64)])
-        return session.nbytes() * length // 64
+        session.prefill([tokens(model, 1024)])
+        return session.nbytes() * length // 1024
 
 
 def row(values: dict[str, float]) -> str:

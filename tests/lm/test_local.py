@@ -25,12 +25,13 @@ def call(lm, messages=ASK, **settings):
 
 
 def test_the_reply_is_the_models_generation_after_its_chat_format():
-    with MODEL.open() as session:
+    with MODEL.open(length=len(PROMPT) + 12) as session:
         generation = Generation(session, MODEL.decode, limits=Limits(12, ends=MODEL.ends))
         list(generation.run([PROMPT]))
+        stored = session.nbytes()
     reply = call(Local(MODEL))
     assert reply.text == generation.replies[0].text
-    assert reply.usage == Usage(len(PROMPT), len(generation.replies[0].tokens))
+    assert reply.usage == Usage(len(PROMPT), len(generation.replies[0].tokens), kv_bytes=stored)
     assert (reply.finish, reply.model) == ("length", "tiny-llama")
 
 
@@ -65,6 +66,16 @@ def test_prompt_and_reply_beyond_the_window_are_refused_with_the_numbers():
         call(Local(MODEL), max_tokens=512 - len(PROMPT) + 1)
     assert (caught.value.tokens, caught.value.window) == (len(PROMPT), 512)
     assert call(Local(MODEL), [Message("user", "A")], max_tokens=3).usage.completion_tokens == 3
+
+
+def test_a_begun_reply_is_continued_and_not_said_again():
+    begun = MODEL.render([("user", "What does yield do?")]) + "It pauses"
+    with MODEL.open() as session:
+        generation = Generation(session, MODEL.decode, limits=Limits(5, ends=MODEL.ends))
+        list(generation.run([MODEL.encode(begun)]))
+    reply = call(Local(MODEL), [Message("user", "What does yield do?"), Message("assistant", "It pauses")], max_tokens=5)
+    assert reply.text == generation.replies[0].text
+    assert reply.usage.prompt_tokens == len(MODEL.encode(begun))
 
 
 def test_what_just_fits_the_window_is_run():

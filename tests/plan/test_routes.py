@@ -41,9 +41,9 @@ def priced(request=REQUEST, shape=SHAPE, machine=MACHINE):
 
 def test_full_costs_what_a_hand_counts():
     full = priced()["full"]
-    kv = 10 * 6144 * 520
+    kv = 10 * 5300 * 520
     assert (full.prompt_tokens, full.kv_bytes, full.host_bytes) == (5100, kv, 0)
-    assert full.peak_bytes == HELD + kv + kv // 10 + SHAPE.work_bytes(2048)
+    assert full.peak_bytes == HELD + kv + SHAPE.work_bytes(2048)
     assert full.seconds == pytest.approx(5.1 + 1e-7 * 5100**2 / 2 + 100 * (0.02 + 1e-6 * 5100))
     assert full.fits
     assert full.reason == "5,300 tokens with the reply fit the 8,192-token window"
@@ -51,7 +51,7 @@ def test_full_costs_what_a_hand_counts():
 
 def test_retrieve_costs_what_a_hand_counts():
     retrieve = priced()["retrieve"]
-    assert (retrieve.prompt_tokens, retrieve.kv_bytes) == (2100, 10 * 3072 * 520)
+    assert (retrieve.prompt_tokens, retrieve.kv_bytes) == (2100, 10 * 2300 * 520)
     assert retrieve.seconds == pytest.approx(2.1 + 1e-7 * 2100**2 / 2 + 100 * (0.02 + 1e-6 * 2100))
     assert retrieve.reason == "the best 2,000 tokens of passages are read"
 

@@ -33,7 +33,7 @@ LENGTHS = (1, 63, 256, 300, 512, 513, 1024, 1030, 1600, 2048, 2100)
 def test_stored_tokens_of_a_known_model_take_what_a_hand_counts():
     assert SMOLLM2.token_bytes == 2 * 3 * 64 * 2 + 8
     assert SMOLLM2.kv_bytes(1000) == 30 * 1000 * 776
-    assert SMOLLM2.kv_bytes(8000) == 30 * 9216 * 776
+    assert SMOLLM2.kv_bytes(8000) == 30 * 8000 * 776
 
 
 def test_sliding_layers_store_their_window_and_its_slack_only():
@@ -65,7 +65,7 @@ def test_predicted_bytes_are_those_that_a_session_holds(family):
     shape = Shape.of(model)
     held = {}
     for length in LENGTHS:
-        with model.open() as session:
+        with model.open(length=length) as session:
             session.prefill([torch.arange(length).remainder(99).tolist()])
             held[length] = session.nbytes()
     assert {length: shape.kv_bytes(length) for length in LENGTHS} == held

@@ -62,6 +62,8 @@ class Layer:
     """Stored keys carry their rotation; otherwise they are as projected."""
     device: torch.device
     dtype: torch.dtype
+    expected: int = 0
+    """Tokens that the request may reach, prompt and reply; 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ def locate(benchmark: str, given: Path | None = None, *, hub: str = "") -> Path:
 
     `given` may hold the files or a folder of the benchmark's name. InputError, saying what to do, where there is none.
     """
-    for root in filter(None, [given, os.environ.get(VARIABLE)]):
-        folder = Path(root)
+    known = os.environ.get(VARIABLE)
+    for folder in [given] if given else [Path(known)] if known else []:
         if (folder / benchmark).is_dir():
             return folder / benchmark
         if given is not None and folder.is_dir():

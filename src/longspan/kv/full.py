@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from longspan.core.types import EMPTY, KV, Layer, Look
-from longspan.kv.buffer import Buffer
+from longspan.kv.buffer import FIRST, Buffer
 
 
 class FullStore:
     """All tokens of a layer in the order they arrived."""
 
-    def __init__(self) -> None:
-        self._buffer = Buffer()
+    def __init__(self, expected: int = 0) -> None:
+        self._buffer = Buffer(max(FIRST, expected))
         self._holes = False
         self._new = 0
 
@@ -49,5 +49,5 @@ class Full:
     raw_keys = False
 
     def open(self, layer: Layer) -> FullStore:
-        """Open an empty store."""
-        return FullStore()
+        """Open an empty store, with room for the whole request where its length is known."""
+        return FullStore(layer.expected)

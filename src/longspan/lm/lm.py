@@ -26,6 +26,8 @@ class Usage:
     completion_tokens: int
     cached_tokens: int = 0
     """Tokens of the prompt that were not read again."""
+    kv_bytes: int = 0
+    """Bytes of stored tokens on the computing device when the reply ended; 0 where nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 
 class Local:
-    """Runs prompts on a loaded model; calls of one instance may overlap, each has its own session and thread."""
+    """Runs prompts on a loaded model; calls of one instance may overlap, each has its own session and thread.
 
-    def __init__(self, model: Model, *, method: Method | None = None, progress: Progress = silent) -> None:
+    A last message of the assistant is the beginning of the reply. `window` is what prompts are held to: the trained
+    one, unless a method that reaches further is given.
+    """
+
+    def __init__(
+        self, model: Model, *, method: Method | None = None, window: int = 0, progress: Progress = silent
+    ) -> None:
         self._model = model
+        self._window = window or model.window
         self._method = method
         self._progress = progress
 
@@ -29,8 +36,8 @@ class Local:
 
     @property
     def window(self) -> int:
-        """Tokens it was trained to see."""
-        return self._model.window
+        """Tokens of a prompt and its reply at most."""
+        return self._window
 
     def count(self, text: str | Sequence[Message]) -> int:
         """Tokens by the model's own tokenizer, the chat format included for messages."""
@@ -64,8 +71,9 @@ class Local:
                 for piece in generation.run([prompt], progress=self._progress):
                     if on_text is not None:
                         on_text(piece.text)
+                stored = session.nbytes()
             (reply,) = generation.replies
-            usage = Usage(len(prompt), len(reply.tokens))
+            usage = Usage(len(prompt), len(reply.tokens), kv_bytes=stored)
             return Reply(reply.text, usage, "stop" if reply.finish == "stop" else "length", self.name)
 
         return await asyncio.to_thread(run)

@@ -35,3 +35,8 @@ class Method:
     def rotates_on_write(self) -> bool:
         """Whether stored keys are final, so that a decoded token turns one key and not all of them."""
         return self.positions.fixed and not self.kv.raw_keys
+
+    @property
+    def extends(self) -> bool:
+        """Whether the model may see further than it was trained to, so that its window is no limit."""
+        return self.rope != rope.Plain() or self.positions != position.Plain() or self.kv.raw_keys

@@ -111,12 +111,13 @@ class Model:
 
     def render(self, messages: Sequence[tuple[str, str]]) -> str:
         """The prompt of (role, content) messages in the model's own format, ready for its reply; a base model gets
-        plain text.
+        plain text. A last message of the assistant is the beginning of that reply.
         """
         if not self.tokenizer.chat_template:
             return (self.tokenizer.bos_token or "") + "\n\n".join(content for _, content in messages)
-        listed = [{"role": role, "content": content} for role, content in messages]
-        return str(self.tokenizer.apply_chat_template(listed, tokenize=False, add_generation_prompt=True))
+        begun = messages[-1][1] if messages and messages[-1][0] == "assistant" else ""
+        listed = [{"role": role, "content": content} for role, content in messages[: -1 if begun else None]]
+        return str(self.tokenizer.apply_chat_template(listed, tokenize=False, add_generation_prompt=True)) + begun
 
     def harmless(self, text: str) -> str:
         """The text with control tokens that a hostile document spells out broken, character count unchanged."""

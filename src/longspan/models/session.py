@@ -46,6 +46,7 @@ class Session:
         self._angles: dict[str, tuple[Tensor, Tensor]] = {}
         self._moment: Moment = "chunk"
         self._pos_BT = torch.empty(0)
+        self._expected = length
         self._length = max(length, *(rope.window for rope in self._ropes.values()))
         self._rotations = self._spectra(self._length)
 
@@ -192,6 +193,7 @@ class Session:
             rotated=self._rotates(kind),
             device=key.device,
             dtype=key.dtype,
+            expected=self._expected,
         )
         self._stores[layer.index] = WindowStore(window) if window else self.method.kv.open(layer)
         positions, pattern = (Plain(), Dense()) if window else (self.method.positions, self.method.pattern)

@@ -191,9 +191,8 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
 
 
 def _peak(shape: Shape, tokens: int, machine: Machine) -> int:
-    """What is held already, the model loaded; stored tokens, one layer of them twice while it grows; a chunk's work."""
-    kv = shape.kv_bytes(tokens)
-    return machine.held + kv + kv // shape.layers + shape.work_bytes(min(CHUNK, tokens))
+    """What is held already, the model loaded; stored tokens; a chunk's work."""
+    return machine.held + shape.kv_bytes(tokens) + shape.work_bytes(min(CHUNK, tokens))
 
 
 def _has_room(peak: int, machine: Machine) -> bool:

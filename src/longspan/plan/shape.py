@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from longspan.kv.buffer import capacity, grown
+from longspan.kv.buffer import FIRST, capacity, grown
 from longspan.kv.window import SLACK
 
 if TYPE_CHECKING:
@@ -70,9 +70,12 @@ class Shape:
         """Layers whose attention grows with the text."""
         return self.layers - self.sliding_layers
 
-    def kv_bytes(self, tokens: int, chunk: int = CHUNK) -> int:
-        """Bytes that a session holds for so many tokens: growing buffers, sliding layers a window with its slack."""
-        slots = self.full_layers * capacity(tokens, chunk)
+    def kv_bytes(self, tokens: int, chunk: int = 0) -> int:
+        """Bytes that a session holds for a request of so many tokens; sliding layers hold a window with its slack.
+
+        Room for all is made at once, or where tokens come in chunks and nobody knows how many, buffers grow by half.
+        """
+        slots = self.full_layers * (capacity(tokens, chunk) if chunk else max(FIRST, tokens))
         if self.sliding_layers:
             slots += self.sliding_layers * window_capacity(tokens, self.sliding_window)
         return slots * self.token_bytes
