@@ -73,7 +73,9 @@ def test_a_begun_reply_is_continued_and_not_said_again():
     with MODEL.open() as session:
         generation = Generation(session, MODEL.decode, limits=Limits(5, ends=MODEL.ends))
         list(generation.run([MODEL.encode(begun)]))
-    reply = call(Local(MODEL), [Message("user", "What does yield do?"), Message("assistant", "It pauses")], max_tokens=5)
+    reply = call(
+        Local(MODEL), [Message("user", "What does yield do?"), Message("assistant", "It pauses")], max_tokens=5
+    )
     assert reply.text == generation.replies[0].text
     assert reply.usage.prompt_tokens == len(MODEL.encode(begun))
 

@@ -42,15 +42,15 @@ class Stopped(Exception):
 
 @dataclass
 class Brake:
-    """Progress that a stopped run ends at once, however long the prompt being read is."""
+    """What a reply under way is watched by: once pulled, it ends, however long the prompt being read is."""
 
     progress: Progress = silent
+    """Of the run as a whole."""
     pulled: bool = False
 
     def __call__(self, stage: str, done: int, total: int, unit: str) -> None:
-        """Pass progress on; Stopped once the brake is pulled."""
+        """Called by a model as it reads; Stopped once the brake is pulled."""
         self.check()
-        self.progress(stage, done, total, unit)
 
     def check(self, _text: str = "") -> None:
         """Stopped once the brake is pulled."""

@@ -41,7 +41,7 @@ class Cell:
     @property
     def few(self) -> bool:
         """Whether there are too few samples to trust."""
-        return self.n < FEW
+        return bool(self.n < FEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,7 @@ def _cells(rows: Iterable[Row], name: Callable[[Row], str]) -> list[Cell]:
     for (called, length), each in sorted(_group(rows, lambda row: (name(row), row.length)).items()):
         scored = [row for row in each if row.score is not None]
         scores = _scores(scored)
-        groups = [row.group or row.sample for row in scored]
-        bounds = interval(scores, groups) if scores else Interval(0.0, 1.0)
+        bounds = interval(scores, [row.group for row in scored]) if scores else Interval(0.0, 1.0)
         over, cut = sum(row.status == "over" for row in each), sum(bool(row.cut) for row in each)
         cells.append(Cell(called, length, fmean(scores) if scores else 0.0, bounds, len(scores), over, cut))
     return cells

@@ -55,7 +55,9 @@ def facts(folder: Path, manifest: Manifest, rows: Sequence[Row]) -> dict[str, An
         "over": sum(row.status == "over" for row in rows),
         "cut": sum(bool(row.cut) for row in rows),
         "few": any(cell.few for cell in tasks),
-        "failures": sorted((row for row in scored if row.score == 0), key=lambda row: (row.length, row.task))[:FAILURES],
+        "failures": sorted((row for row in scored if row.score == 0), key=lambda row: (row.length, row.task))[
+            :FAILURES
+        ],
         "pictures": list(_pictures(folder, rows)),
     }
 
