@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from longspan.evals.comparison import Standing
 from longspan.evals.summary import Cell, Cost, Effective
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#76b7b2", "#9c755f", "#edc948", "#e15759", "#79706e", "#d37295")
 STRONG = "#1b2838"
 DEPTHS = 11
+MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def draw(name: str, folder: Path, paint: Callable[[Axes], None], *, size: tuple[float, float] = (7.2, 3.6)) -> str:
@@ -133,6 +135,36 @@ def paint_costs(found: Sequence[Cost]) -> Callable[[Axes], None]:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set(xlabel="prompt tokens", ylabel="seconds a sample (median)")
         axes.grid(alpha=0.25)
+
+    return paint
+
+
+def paint_trade(standings: Sequence[Standing], cost: str, title: str) -> Callable[[Axes], None]:
+    """Score against a cost, a mark per method; a line joins those of one length that nothing beats in both."""
+
+    def paint(axes: Axes) -> None:
+        methods = list(dict.fromkeys(each.method for each in standings))
+        for number, length in enumerate(sorted({each.length for each in standings})):
+            found = sorted((each for each in standings if each.length == length), key=lambda each: getattr(each, cost))
+            front = [each for at, each in enumerate(found) if all(each.score > other.score for other in found[:at])]
+            axes.plot(
+                [getattr(each, cost) for each in front],
+                [100 * each.score for each in front],
+                color="#9aa7b4",
+                linewidth=0.8,
+                zorder=1,
+            )
+            for each in found:
+                colour = COLOURS[methods.index(each.method) % len(COLOURS)]
+                x, y = getattr(each, cost), 100 * each.score
+                axes.scatter([x], [y], color=colour, marker=MARKERS[number % len(MARKERS)], s=36, zorder=2)
+                axes.annotate(short(length), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6)
+        for method in methods:
+            label = method or "as trained"
+            axes.scatter([], [], color=COLOURS[methods.index(method) % len(COLOURS)], label=label)
+        axes.set(xlabel=title, ylabel="score", ylim=(-3, 103))
+        axes.set_xscale("log")
+        axes.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
     return paint
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from longspan.evals.comparison import Standing
 from longspan.evals.manifest import Manifest
 from longspan.evals.report import charts
 from longspan.evals.row import Row
 from longspan.evals.summary import by_ability, by_depth, by_task, costs, effective, overall
 
 FILE = "report.html"
+STORED = "bytes of stored tokens, keys and values"
 FAILURES = 12
 """Replies with the lowest scores that the page shows."""
 
@@ -27,15 +29,32 @@ class Picture:
 
 def write(folder: Path, manifest: Manifest, rows: Sequence[Row], *, money: float = 0.0) -> Path:
     """Write report.html and its pictures as PNG files into a run's folder."""
+    return _render(folder, "report.html.j2", **facts(folder, manifest, rows), money=money)
+
+
+def write_comparison(folder: Path, manifest: Manifest, standings: Sequence[Standing]) -> Path:
+    """Write the report of a comparison of methods, and its pictures."""
+    pictures = [
+        Picture("Quality and time", _trade(folder, "quality_by_seconds", standings, "seconds", "seconds a sample")),
+    ]
+    if any(each.kv_bytes for each in standings):
+        pictures += [Picture("Quality and memory", _trade(folder, "quality_by_bytes", standings, "kv_bytes", STORED))]
+    return _render(folder, "comparison.html.j2", manifest=manifest, standings=standings, pictures=pictures)
+
+
+def _trade(folder: Path, name: str, standings: Sequence[Standing], cost: str, title: str) -> str:
+    return charts.draw(name, folder, charts.paint_trade(standings, cost, title), size=(6.4, 4.4))
+
+
+def _render(folder: Path, template: str, **said: Any) -> Path:
     from jinja2 import Environment, PackageLoader
 
     environment = Environment(
         loader=PackageLoader("longspan.evals.report", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["short"] = charts.short
-    text = environment.get_template("report.html.j2").render(**facts(folder, manifest, rows), money=money)
     path = folder / FILE
-    path.write_text(text, encoding="utf-8")
+    path.write_text(environment.get_template(template).render(**said), encoding="utf-8")
     return path
 
 
