@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from longspan.core.errors import InputError
@@ -31,7 +31,7 @@ class Session:
 
     def start(self, *, resume: bool) -> int:
         """Make or enter the folder and return how many rows it has; InputError where it holds another run's, or this
-        one's and `resume` was not said.
+        one's and `resume` was not said. A run may be resumed with more samples than before.
         """
         path = self.folder / manifests.FILE
         if not path.exists():
@@ -41,7 +41,8 @@ class Session:
             self.manifest.write(self.folder)
             return 0
         stored, _ = Manifest.read(path)
-        if not stored.same_work(self.manifest):
+        samples = max(stored.samples, self.manifest.samples)
+        if not replace(stored, samples=samples).same_work(self.manifest):
             raise InputError(f"{self.folder} holds a run of other settings (see {path}): name another with --out")
         done = len(self.results.keys())
         if done and not resume:
@@ -49,6 +50,7 @@ class Session:
                 f"{self.folder} holds {done:,} finished samples of this run: add --resume to go on, or name another "
                 "folder with --out"
             )
+        self.manifest.write(self.folder)
         return done
 
     def ask(

@@ -131,8 +131,9 @@ def paint_costs(found: Sequence[Cost]) -> Callable[[Axes], None]:
     def paint(axes: Axes) -> None:
         axes.plot([cost.tokens for cost in found], [cost.seconds for cost in found], color=COLOURS[0], marker="o")
         _scale(axes, [cost.length for cost in found])
-        axes.set_yscale("log", base=2)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        if min(cost.seconds for cost in found) > 0:
+            axes.set_yscale("log", base=2)
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set(xlabel="prompt tokens", ylabel="seconds a sample (median)")
         axes.grid(alpha=0.25)
 
@@ -163,7 +164,8 @@ def paint_trade(standings: Sequence[Standing], cost: str, title: str) -> Callabl
             label = method or "as trained"
             axes.scatter([], [], color=COLOURS[methods.index(method) % len(COLOURS)], label=label)
         axes.set(xlabel=title, ylabel="score", ylim=(-3, 103))
-        axes.set_xscale("log")
+        if min(getattr(each, cost) for each in standings) > 0:
+            axes.set_xscale("log")
         axes.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
     return paint
