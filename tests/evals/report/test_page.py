@@ -20,7 +20,7 @@ def folder(tmp_path):
 
 def test_nothing_is_loaded_from_anywhere(folder):
     page = (folder / "report.html").read_text()
-    assert not re.findall(r"(?:src|href)=[\"']?(?!#)[^\"'> ]+|url\((?!#)|@import", page)
+    assert not re.findall(r"(?:src|href)=[\"']?(?!#|data:)[^\"'> ]+|url\((?!#)|@import", page)
     assert not re.search(r"<(script|img|link|iframe)\b", page)
 
 
