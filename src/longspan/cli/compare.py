@@ -83,7 +83,7 @@ def _compare(
     hay = measuring.hay(recorded.docs if recorded else options["docs"], options["haystack"], progress)
     wanted = recorded or measuring.manifest_of(str(model), split(methods), options, hay)
     brake = Brake(progress)
-    subjects = measuring.open_subjects(wanted, options, brake)
+    subjects = measuring.open_subjects(wanted, measuring.replayed(wanted, options), brake)
     wanted = replace(wanted, digest=subjects[0].digest, device=subjects[0].device)
     folder = measuring.folder_of(wanted, options["out"], "again" if recorded else "compare")
     session = Session(folder, wanted, Source(wanted, hay))

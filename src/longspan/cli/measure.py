@@ -70,7 +70,7 @@ def _measure(
     if wanted.text != hay.name:
         raise InputError(f"the run was made with the text {wanted.text}, not {hay.name}: name that with --haystack")
     brake = Brake(progress)
-    subjects = measuring.open_subjects(wanted, options, brake)
+    subjects = measuring.open_subjects(wanted, measuring.replayed(wanted, options), brake)
     subject = subjects[0]
     if recorded and recorded.digest not in ("", subject.digest):
         raise InputError(

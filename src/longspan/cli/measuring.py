@@ -107,6 +107,13 @@ def hay(docs: str, path: str, progress: Progress) -> Haystack:
     return Haystack.of("\n\n".join(document.text for document in reading.documents), name=Path(named).name)
 
 
+def replayed(manifest: Manifest, options: dict[str, Any]) -> dict[str, Any]:
+    """The options with the device and precision of a manifest, where none were asked for."""
+    device, _, dtype = manifest.device.partition(" ")
+    known = {"device": device, "dtype": dtype}
+    return options | {name: value for name, value in known.items() if value and options[name] == "auto"}
+
+
 def open_subjects(manifest: Manifest, options: dict[str, Any], brake: Brake) -> list[Subject]:
     """The model with each method, or the server's; lengths that cannot fit are refused here."""
     from longspan.core.errors import InputError
