@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longspan.evals.benchmarks.reading import field, find, json_file, require, short_id
+from longspan.evals.benchmarks.reading import field, find, json_file, official_record, require, short_id
 from longspan.evals.metrics import l_citeeval as rules
 from longspan.evals.task import Ability, Card, Published, Rule, Sample
 
@@ -44,8 +44,11 @@ def load(task: str, cites: bool, folder: Path) -> Iterator[Sample]:
     theirs = json_file(prompt, dict) if prompt else None
     for number, row in enumerate(json_file(path, list)):
         docs = field(row, "docs", f"{path}, row {number}")
+        field(row, "answer", f"{path}, row {number}")
         before, after = _official(theirs, row) if theirs else ("", _ours(task, row))
         style = str(theirs["doc_prompt"]) if theirs else "Passage [{ID}]: {P}\n"
+        with official_record(f"{path}, row {number}"):
+            data = _data(task, row, cites)
         yield Sample(
             task=f"l_citeeval/{task}",
             id=short_id("l_citeeval", task, str(number), str(row.get("question"))),
@@ -54,7 +57,7 @@ def load(task: str, cites: bool, folder: Path) -> Iterator[Sample]:
             after=after,
             answers=_answers(field(row, "answer", f"{path}, row {number}")),
             max_tokens=TOKENS[task],
-            data={"prompt": "official" if theirs else "longspan", **_data(task, row, cites)},
+            data={"prompt": "official" if theirs else "longspan", **data},
         )
 
 
@@ -142,8 +145,11 @@ def _rule(task: str) -> Rule:
 
 
 def _citations(task: str, measure: rules.Measure) -> Rule:
-    scores = {"niah": rules.needle_citations, "counting_stars": rules.star_citations}
-    return rules.citation_rule(measure, scores.get(task, rules.judged_citations(None)))
+    if task == "niah":
+        return rules.citation_rule(measure, rules.needle_citations, of="needle_")
+    if task == "counting_stars":
+        return rules.citation_rule(measure, rules.star_citations, of="star_")
+    return rules.citation_rule(measure, rules.judged_citations(None))
 
 
 def _task(task: str, rule: Rule, cites: bool) -> Published:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
-from longspan.evals.benchmarks.reading import field, find, json_file, require, short_id
+from longspan.evals.benchmarks.reading import field, find, json_file, official_record, require, short_id
 from longspan.evals.metrics.locomo import ADVERSARIAL, BY_CATEGORY, TEMPORAL
 from longspan.evals.metrics.pooled import bundle
 from longspan.evals.task import Ability, Card, Published, Sample
@@ -38,7 +38,9 @@ def load(category: int | None, folder: Path) -> Iterator[Sample]:
         context, turns = _text(talk, name)
         for index, question in enumerate(field(dialogue, "qa", name)):
             if category in (None, question.get("category")):
-                yield _sample(name, index, question, (context, turns))
+                with official_record(f"{name}, question {index}"):
+                    sample = _sample(name, index, question, (context, turns))
+                yield sample
 
 
 def read(category: int | None, record: Mapping[str, Any]) -> tuple[str, Sample]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
-from longspan.evals.benchmarks.reading import field, find, json_file, require, short_id
+from longspan.evals.benchmarks.reading import field, find, json_file, official_record, require, short_id
 from longspan.evals.metrics.nocha import PAIR_ACCURACY, PAIR_ACCURACY_OURS
 from longspan.evals.task import Card, Published, Sample
 
@@ -36,13 +36,15 @@ def load(folder: Path) -> Iterator[Sample]:
             raise InputError(f"{folder}: no text of {title}: put classic_books.pkl or {title}.txt beside the claims")
         before, between, after = prompt
         claim = str(field(row, "claim", where))
+        with official_record(where):
+            label = _label(row["type"])
         yield Sample(
             task="nocha",
             id=short_id("nocha", title, claim),
             before=before,
             context=books[title],
             after=between + claim + after,
-            answers=(_label(field(row, "type", where)),),
+            answers=(label,),
             max_tokens=800,
             group=title,
             data={

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ def field(record: dict[str, Any], name: str, where: str) -> Any:
             f"{where}: no field {name!r}, only {', '.join(map(repr, record))}. Get the official file anew."
         )
     return record[name]
+
+
+@contextmanager
+def official_record(where: str) -> Iterator[None]:
+    """Turns what a malformed official record raises into an InputError that says where it is."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{where}: not as the benchmark has it ({error!r}). Get the official file anew.") from None
 
 
 def short_id(*parts: str) -> str:

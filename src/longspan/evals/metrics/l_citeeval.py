@@ -95,8 +95,11 @@ def judged_citations(nli: Nli | None) -> Callable[[str, Sample], Citations | Non
     return grade
 
 
-def citation_rule(measure: Measure, score: Callable[[str, Sample], Citations | None]) -> Rule:
-    """A rule for one of the three numbers of citations; replies that `score` finds no sentence in are left out."""
+def citation_rule(measure: Measure, score: Callable[[str, Sample], Citations | None], *, of: str = "") -> Rule:
+    """A rule for one of the three numbers of citations; replies that `score` finds no sentence in are left out.
+
+    `of` tells apart the names of rules with other scores.
+    """
 
     def grade(prediction: str, sample: Sample) -> float:
         found = score(prediction, sample) or citations.NOTHING
@@ -107,7 +110,7 @@ def citation_rule(measure: Measure, score: Callable[[str, Sample], Citations | N
         kept = [each.score for each in counted if each.score or score(each.prediction, each.sample) is not None]
         return sum(kept) / len(kept) if kept else 0.0
 
-    return Rule(f"l_citeeval.citation_{measure}", grade, ORIGIN, total)
+    return Rule(f"l_citeeval.{of}citation_{measure}", grade, ORIGIN, total)
 
 
 def cited_length(sample: Sample) -> bool:
