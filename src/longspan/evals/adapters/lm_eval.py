@@ -41,7 +41,9 @@ class Longspan(LM):
         unknown = set(others) - {"batch_size", "max_batch_size", "tokenizer", "pretrained", "metadata"}
         if unknown:
             raise InputError(f"model_args has {', '.join(sorted(unknown))}: it takes model, method, device and dtype")
-        self._model = Model.load(ensure(model), device=device or "auto", dtype=dtype)
+        # The harness says cuda:0 where nobody named a device.
+        device = "auto" if not device or (device == "cuda:0" and not torch.cuda.is_available()) else device
+        self._model = Model.load(ensure(model), device=device, dtype=dtype)
         self._method = Method.parse(method)
         self._window = 0 if self._method.extends else self._model.window
 
