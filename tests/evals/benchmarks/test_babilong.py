@@ -80,3 +80,22 @@ def test_an_output_that_is_not_a_text_is_an_empty_reply_and_a_row_without_target
         read({"output": "one", "question": "How many?"})
     with pytest.raises(TypeError):
         read({"target": 1, "output": "one", "question": "How many?"})
+
+
+@pytest.mark.parametrize(
+    ("task", "scores"),
+    [("qa1", (97.0, 84.8, 72.2, 69.0, 70.4, 60.1)), ("qa2", (57.0, 38.84, 39.04, 37.54, 33.73, 23.12))],
+)
+def test_official_predictions_give_the_official_scores(data: Path, task: str, scores: tuple[float, ...]) -> None:
+    folder = data / "babilong" / "babilong_evals" / "microsoft" / "Phi-3-mini-128k-instruct"
+    if not folder.is_dir():
+        pytest.skip(f"needs booydar/babilong as {data}/babilong")
+    published = TASKS[f"babilong_official/{task}"]
+    found = []
+    for length in ("0k", "1k", "2k", "4k", "8k", "16k"):
+        name = f"{task}_{length}_instruction_yes_examples_yes_post_prompt_yes.csv"
+        with (folder / name).open(newline="", encoding="utf-8") as file:
+            read = [published.read(row) for row in csv.DictReader(file)]
+        graded = [Graded(sample, reply, published.rule.grade(reply, sample)) for reply, sample in read]
+        found.append(round(published.rule.total(graded) * published.rule.scale, 2))
+    assert tuple(found) == scores
