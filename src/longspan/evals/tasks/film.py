@@ -54,6 +54,7 @@ class Document:
         scope="low",
         diffusion="high",
         paper="https://arxiv.org/abs/2404.16811",
+        shortest=448,
         tokens=128,
     )
 
