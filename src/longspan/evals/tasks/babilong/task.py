@@ -91,12 +91,15 @@ def _places(random: Random, story: Story, text: Sequence[str], depth: float) -> 
 
 @cache
 def _examples(kind: str) -> str:
-    """Solved stories, the same in all prompts of a kind."""
+    """Solved stories of different answers, the same in all prompts of a kind."""
     random = Random(f"examples of {kind}")
-    stories = [KINDS[kind].tell(random) for _ in range(EXAMPLES)]
+    stories: dict[str, Story] = {}
+    while len(stories) < EXAMPLES:
+        story = KINDS[kind].tell(random)
+        stories.setdefault(story.answer, story)
     return "\n\n".join(
         f"<example>\n{' '.join(story.facts)}\nQuestion: {story.question}\nAnswer: {story.answer}\n</example>"
-        for story in stories
+        for story in stories.values()
     )
 
 
