@@ -1,0 +1,1 @@
+"""Ada-LEval's two forms over any text."""
