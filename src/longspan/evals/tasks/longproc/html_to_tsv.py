@@ -34,7 +34,7 @@ class HtmlToTsv:
     """LongProc HTML to TSV: copy some properties of some articles of a page into a table, in their order."""
 
     share: float = 0.5
-    """Part of the length that the articles asked for may take; the reply takes about a third of that besides."""
+    """Part of the length that the articles asked for may take; their rows in the reply are shorter."""
     missing: float = 0.1
     """Part of the articles that have no price."""
 

@@ -38,7 +38,7 @@ class PathTraversal:
             scope="high",
             diffusion="high",
             paper=PAPER,
-            shortest=384,
+            shortest=512,
         )
 
     def make(self, ask: Ask) -> Sample:
