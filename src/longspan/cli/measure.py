@@ -83,10 +83,12 @@ def _measure(
     done = session.start(resume=options["resume"])
     if done:
         measuring.note(f"{done:,} samples are finished already")
-    with measuring.stoppable(folder):
-        purse = measuring.purse_of(wanted, options, session.results.rows())
-        session.ask(subjects, brake=brake, purse=purse)
-    result = _finish(session, purse.spent if purse else 0.0)
+    purse = measuring.purse_of(wanted, options, session.results.rows())
+    try:
+        with measuring.stoppable(folder):
+            session.ask(subjects, brake=brake, purse=purse)
+    finally:
+        result = _finish(session, purse.spent if purse else 0.0)
     return result | ({"same": result["outcome"] == outcome} if outcome else {})
 
 

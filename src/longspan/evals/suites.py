@@ -5,9 +5,17 @@ from __future__ import annotations
 from longspan.evals.catalog import select
 
 SUITES: dict[str, tuple[str, ...]] = {
-    "core": ("ruler/niah_multikey_1",),
+    "core": (
+        "ruler/niah_multikey_1",
+        "ruler/vt",
+        "ruler/fwe",
+        "ruler/qa_2",
+        "label_icl/words",
+        "longproc/html_to_tsv_brief",
+    ),
     "ruler": ("ruler/*",),
-    "docs": ("ruler/niah_single_2",),
+    "infinitebench": ("passkey", "number_string", "key_value", "math_find", "math_calc", "code_run"),
+    "docs": ("ruler/niah_single_2", "ruler/niah_multikey_1"),
 }
 """`core`: one task per ability; `docs`: what can be made of any document."""
 

@@ -113,4 +113,4 @@ def _table(columns: list[str], articles: list[dict[str, str]]) -> str:
     return "\n".join("\t".join(row) for row in rows)
 
 
-TASKS = {"longproc/html_to_tsv": HtmlToTsv()}
+TASKS = {"longproc/html_to_tsv": HtmlToTsv(), "longproc/html_to_tsv_brief": HtmlToTsv(share=0.15)}
