@@ -6,8 +6,8 @@ from tests.models.tiny_model import saved
 inspect_ai = pytest.importorskip("inspect_ai", reason="needs pip install 'longspan[inspect]'")
 
 from inspect_ai.dataset import Sample  # noqa: E402  # only where the harness is installed
-from inspect_ai.model import get_model  # noqa: E402
-from inspect_ai.scorer import includes  # noqa: E402
+from inspect_ai.model import get_model  # noqa: E402  # as above
+from inspect_ai.scorer import includes  # noqa: E402  # as above
 
 import longspan.evals.adapters.inspect  # noqa: E402, F401  # the entry point does this where longspan is installed
 

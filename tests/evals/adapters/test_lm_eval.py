@@ -7,8 +7,8 @@ lm_eval = pytest.importorskip("lm_eval", reason="needs pip install 'longspan[lm-
 
 from lm_eval.api.instance import Instance  # noqa: E402  # only where the harness is installed
 
-from longspan.evals.adapters.lm_eval import Longspan  # noqa: E402
-from longspan.lm.lm import OverLength  # noqa: E402
+from longspan.evals.adapters.lm_eval import Longspan  # noqa: E402  # as above
+from longspan.lm.lm import OverLength  # noqa: E402  # as above
 
 
 @pytest.fixture(scope="module")
