@@ -18,8 +18,16 @@ def made(name, length=2048, n=5, **more):
     return list(samples(f"longproc/{name}", TASKS[f"longproc/{name}"], length=length, n=n, seed=0, count=count, **more))
 
 
-def test_there_are_the_six_procedures():
-    names = ["countdown", "html_to_tsv", "path_traversal", "pseudo_to_code", "tom_tracking", "travel_planning"]
+def test_there_are_the_six_procedures_and_a_brief_one_for_a_quick_run():
+    names = [
+        "countdown",
+        "html_to_tsv",
+        "html_to_tsv_brief",
+        "path_traversal",
+        "pseudo_to_code",
+        "tom_tracking",
+        "travel_planning",
+    ]
     assert sorted(TASKS) == [f"longproc/{name}" for name in names]
 
 
