@@ -129,10 +129,15 @@ class ManyQuestions:
     comes before, where there are eight.
     """
 
-    rule: Rule = ANSWERED
-    """The original's rule, or ours, which takes answers by their numbers and counts questions left out as wrong."""
+    by: Literal["order", "number"] = "order"
+    """The original's rule, or ours: answers by their numbers, where questions left out are wrong."""
     tokens: int = 96
     """Tokens that an answer may take, step by step."""
+
+    @property
+    def rule(self) -> Rule:
+        """The rule chosen."""
+        return ANSWERED if self.by == "order" else BY_NUMBER
 
     @property
     def card(self) -> Card:
@@ -234,5 +239,5 @@ TASKS = {
     "longgenbench/diary_written": GoldenThread("diary", measure="met_where_written"),
     "longgenbench/diary_completed": GoldenThread("diary", measure="completed"),
     "longgenbench/questions": ManyQuestions(),
-    "longgenbench/questions_by_number": ManyQuestions(rule=BY_NUMBER),
+    "longgenbench/questions_by_number": ManyQuestions(by="number"),
 }
