@@ -10,7 +10,7 @@ def made(task, length=2048, n=4):
 
 def test_every_class_is_shown_before_it_is_asked_for():
     for task in TASKS.values():
-        for sample in made(task):
+        for sample in made(task, 8192):
             shown = [label for _, label in EXAMPLE.findall(sample.context)]
             assert sample.answers[0] in shown
             assert max(map(shown.count, shown)) - min(map(shown.count, shown)) <= 1

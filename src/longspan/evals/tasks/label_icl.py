@@ -96,7 +96,7 @@ class LabelIcl:
             scope="high",
             diffusion="low",
             paper="https://arxiv.org/abs/2404.02060",
-            shortest=400,
+            shortest=max(400, ROUND * self.classes * 3 // 2),
             tokens=TOKENS,
         )
 
@@ -157,4 +157,11 @@ def _content(text: str) -> set[str]:
     return set(re.findall(r"[a-z-]+", text.lower())) - common
 
 
-TASKS = {"label_icl/words": LabelIcl(), "label_icl/numbers": LabelIcl(labels="numbers")}
+TASKS = {
+    "label_icl/words": LabelIcl(),
+    "label_icl/numbers": LabelIcl(labels="numbers"),
+    # As many classes as GoEmotions, BANKING77 and Discovery have.
+    "label_icl/words_28": LabelIcl(classes=28),
+    "label_icl/words_77": LabelIcl(classes=77),
+    "label_icl/words_174": LabelIcl(classes=174),
+}

@@ -7,48 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from longspan.evals.tasks.templates import read
 from longspan.evals.words import names
 
-THINGS = (
-    "kettle",
-    "lamp",
-    "umbrella",
-    "violin",
-    "suitcase",
-    "clock",
-    "basket",
-    "ladder",
-    "mirror",
-    "blanket",
-    "hammer",
-    "drum",
-    "kite",
-    "teapot",
-    "scarf",
-    "candle",
-    "bucket",
-    "chair",
-    "puzzle",
-    "whistle",
-    "wallet",
-    "notebook",
-    "saddle",
-    "compass",
-    "pillow",
-    "lantern",
-    "broom",
-    "vase",
-    "guitar",
-    "helmet",
-)
 Drawn = tuple[str, str, str]
-GOOD = (
-    "We would come back at once.",
-    "I could not stop smiling.",
-    "It was worth every coin.",
-    "A joy from start to end.",
-)
-BAD = ("We asked for our money back.", "I fell asleep twice.", "Never again.", "It broke on the first day.")
+THINGS = read("questions.txt")["things"]
+GOOD, BAD = read("questions.txt")["good"], read("questions.txt")["bad"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,4 +24,11 @@ def read(name: str) -> Mapping[str, tuple[str, ...]]:
 @cache
 def pattern(template: str) -> re.Pattern[str]:
     """What finds a sentence made from a template: every gap, `{city}`, is a group of its name."""
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(template)))
+    seen = set[str]()
+
+    def group(match: re.Match[str]) -> str:
+        again = match[1] in seen
+        seen.add(match[1])
+        return f"(?P={match[1]})" if again else f"(?P<{match[1]}>.+?)"
+
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", group, re.escape(template)))
