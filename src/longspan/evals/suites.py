@@ -15,7 +15,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     ),
     "ruler": ("ruler/*",),
     "infinitebench": ("passkey", "number_string", "key_value", "math_find", "math_calc", "code_run"),
-    "docs": ("ruler/niah_single_2", "ruler/niah_multikey_1"),
+    "docs": ("ruler/niah_single_2", "ada_leval/textsort_ours", "cloze"),
 }
 """`core`: one task per ability; `docs`: what can be made of any document."""
 
