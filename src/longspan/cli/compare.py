@@ -89,7 +89,7 @@ def _compare(
     session = Session(folder, wanted, Source(wanted, hay))
     session.start(resume=options["resume"])
     with measuring.stoppable(folder):
-        session.ask(subjects, brake=brake)
+        measuring.ask_all(session, subjects, brake, None, options)
     rows, made = session.finish()
     standings = compare(rows, wanted.methods)
     report = write_comparison(folder, wanted, standings)

@@ -86,7 +86,7 @@ def _measure(
     purse = measuring.purse_of(wanted, options, session.results.rows())
     try:
         with measuring.stoppable(folder):
-            session.ask(subjects, brake=brake, purse=purse)
+            measuring.ask_all(session, subjects, brake, purse, options)
     finally:
         result = _finish(session, purse.spent if purse else 0.0)
     return result | ({"same": result["outcome"] == outcome} if outcome else {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,12 @@ import click
 
 if TYPE_CHECKING:
     from longspan.core.progress import Progress
+    from longspan.evals.cost import Purse
     from longspan.evals.haystack import Haystack
     from longspan.evals.manifest import Manifest
+    from longspan.evals.row import Row
     from longspan.evals.run import Brake
+    from longspan.evals.session import Session
     from longspan.evals.subject import Subject
     from longspan.evals.summary import Cell
     from longspan.models.model import Model
@@ -35,6 +38,8 @@ OPTIONS: tuple[Option, ...] = (
     click.option("--out", type=click.Path(path_type=Path), help="Folder of the results."),
     click.option("--resume", is_flag=True, help="Go on with the run in that folder."),
     click.option("--parallel", default=8, show_default=True, type=click.IntRange(min=1), help="Calls to a server."),
+    click.option("--ray", default="", metavar="ADDRESS", help="Fan out over a Ray cluster; local starts one here."),
+    click.option("--workers", default=0, help="Ray workers, each with the model; 0: one per machine."),
     click.option("--window", default=0, help="A server's window in tokens, where it does not tell."),
     click.option("--prices", type=click.Path(path_type=Path), help="JSON: model to price per million tokens."),
     click.option("--max-cost", type=float, help="Stop before the calls cost more."),
@@ -63,16 +68,6 @@ def read_lengths(text: str) -> tuple[int, ...]:
     if not lengths or min(lengths) < 1:
         raise InputError(f"--lengths {text!r} holds no length: write for instance 1k,2k,4k")
     return tuple(sorted(lengths))
-
-
-@dataclass
-class Setting:
-    """A run about to begin."""
-
-    manifest: Manifest
-    subjects: list[Subject]
-    brake: Brake
-    haystack: Haystack
 
 
 def manifest_of(model: str, methods: Sequence[str], options: dict[str, Any], haystack: Haystack) -> Manifest:
@@ -150,6 +145,40 @@ def load(name: str, options: dict[str, Any], progress: Progress) -> Model:
     return model
 
 
+def ask_all(
+    session: Session, subjects: list[Subject], brake: Brake, purse: Purse | None, options: dict[str, Any]
+) -> None:
+    """Ask every subject what has no row yet, here or on a Ray cluster."""
+    from longspan.core.errors import InputError
+
+    if not options["ray"]:
+        session.ask(subjects, brake=brake, purse=purse)
+        return
+    if purse is not None:
+        raise InputError("--prices and --ray do not go together: a limit cannot be kept on many machines")
+    try:
+        from longspan.evals.adapters.ray import run
+    except ImportError as error:
+        raise InputError(f"--ray needs Ray ({error}): pip install 'longspan[ray]'") from error
+    for number, subject in enumerate(subjects):
+        run(
+            session.source,
+            partial(_opened, session.manifest, options, number),
+            session.results,
+            method=subject.method,
+            address=options["ray"],
+            workers=options["workers"],
+            progress=brake.progress,
+        )
+
+
+def _opened(manifest: Manifest, options: dict[str, Any], number: int) -> Subject:
+    """A subject in a worker's own process."""
+    from longspan.evals.run import Brake
+
+    return open_subjects(manifest, options, Brake())[number]
+
+
 @contextmanager
 def stoppable(folder: Path) -> Iterator[None]:
     """Say where the finished samples are when a run is stopped."""
@@ -172,7 +201,7 @@ def folder_of(manifest: Manifest, out: Path | None, verb: str) -> Path:
     return Path(f"{verb}-{name or 'model'}-{what}")
 
 
-def purse_of(manifest: Manifest, options: dict[str, Any], rows: Sequence[Any]) -> Any:
+def purse_of(manifest: Manifest, options: dict[str, Any], rows: Sequence[Row]) -> Purse | None:
     """What may be spent, and what earlier parts of the run spent; None without a price file."""
     from longspan.core.errors import InputError
     from longspan.evals.cost import Purse, read_price

@@ -145,7 +145,7 @@ class Runner:
             if not self._results.claim(self._key(job)):
                 continue
             try:
-                row = await self._ask(job)
+                row = await self.ask(job)
             except BaseException:
                 self._brake.pulled = True
                 self._results.release(self._key(job))
@@ -155,7 +155,8 @@ class Runner:
             self._note(row)
             self._brake.progress("measure", self._done, self._total, "samples")
 
-    async def _ask(self, job: Job) -> Row:
+    async def ask(self, job: Job) -> Row:
+        """Ask one sample: its row, whether it was sent or did not fit."""
         subject, lm = self._subject, self._subject.lm
         sample = await asyncio.to_thread(self._source.sample, job, subject)
         tokens = await asyncio.to_thread(subject.count, sample.prompt, sample.start)
