@@ -58,7 +58,7 @@ class Coreference:
             scope="low",
             diffusion="high",
             paper="https://arxiv.org/abs/2409.12640",
-            shortest=640 + 26 * (self.sentences + 2) * (self.needles * 3 // 2),
+            shortest=560 + 24 * self.sentences * (self.needles + self.needles // 2),
         )
 
     def make(self, ask: Ask) -> Sample:
