@@ -45,7 +45,7 @@ class AncestralTrace:
             scope="high",
             diffusion="high",
             paper="https://arxiv.org/abs/2407.11963",
-            shortest=320 + self.reply,
+            shortest=(320 if self.language == "en" else 480) + self.reply,
             longest=65_536,
             tokens=self.reply,
         )

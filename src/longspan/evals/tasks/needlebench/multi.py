@@ -42,7 +42,7 @@ class Multi:
             scope="low",
             diffusion="high",
             paper="https://arxiv.org/abs/2407.11963",
-            shortest=80 + 84 * self.needles,
+            shortest=80 + (84 if self.language == "en" else 110) * self.needles,
             tokens=24 * self.needles,
         )
 

@@ -37,7 +37,7 @@ class Reasoning:
             scope="low",
             diffusion="high",
             paper="https://arxiv.org/abs/2407.11963",
-            shortest=320 + self.reply + 40 * self.needles,
+            shortest=(320 if self.language == "en" else 440) + self.reply + 40 * self.needles,
             tokens=self.reply,
         )
 
