@@ -76,8 +76,7 @@ def _compare(
     from longspan.evals.comparison import compare
     from longspan.evals.manifest import Manifest
     from longspan.evals.report.page import write_comparison
-    from longspan.evals.run import Brake, Source
-    from longspan.evals.session import Session
+    from longspan.evals.run import Brake
 
     recorded, outcome = Manifest.read(again) if again else (None, "")
     hay = measuring.hay(recorded.docs if recorded else options["docs"], options["haystack"], progress)
@@ -86,8 +85,7 @@ def _compare(
     subjects = measuring.open_subjects(wanted, measuring.replayed(wanted, options), brake)
     wanted = replace(wanted, digest=subjects[0].digest, device=subjects[0].device)
     folder = measuring.folder_of(wanted, options["out"], "again" if recorded else "compare")
-    session = Session(folder, wanted, Source(wanted, hay))
-    session.start(resume=options["resume"])
+    session = measuring.begin(wanted, hay, folder, options, again=again, progress=progress)
     with measuring.stoppable(folder):
         measuring.ask_all(session, subjects, brake, None, options)
     rows, made = session.finish()

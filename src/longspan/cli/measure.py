@@ -59,8 +59,7 @@ def _measure(
     from longspan.cli import measuring
     from longspan.core.errors import InputError
     from longspan.evals.manifest import Manifest
-    from longspan.evals.run import Brake, Source
-    from longspan.evals.session import Session
+    from longspan.evals.run import Brake
 
     recorded, outcome = Manifest.read(again) if again else (None, "")
     if (model is None) == (recorded is None):
@@ -79,10 +78,7 @@ def _measure(
         )
     wanted = replace(wanted, digest=subject.digest, device=subject.device)
     folder = measuring.folder_of(wanted, options["out"], "measure" if not recorded else "again")
-    session = Session(folder, wanted, Source(wanted, hay))
-    done = session.start(resume=options["resume"])
-    if done:
-        measuring.note(f"{done:,} samples are finished already")
+    session = measuring.begin(wanted, hay, folder, options, again=again, progress=progress)
     purse = measuring.purse_of(wanted, options, session.results.rows())
     try:
         with measuring.stoppable(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ OPTIONS: tuple[Option, ...] = (
     click.option("--samples", default=20, show_default=True, type=click.IntRange(min=1), help="Per task and length."),
     click.option("--seed", default=0, show_default=True, help="Other samples."),
     click.option("--docs", default="", help="Your own documents: tasks are made of them (core becomes docs)."),
+    click.option("--asker", default="", help="A model that writes questions about --docs; they are asked too."),
     click.option("--haystack", default="", help="Text to hide things in; else this Python's own reference."),
     click.option("--data", default="", help="Folder of official benchmark files."),
     click.option(
@@ -72,14 +74,20 @@ def read_lengths(text: str) -> tuple[int, ...]:
 
 def manifest_of(model: str, methods: Sequence[str], options: dict[str, Any], haystack: Haystack) -> Manifest:
     """What a command line asks for."""
+    from longspan.core.errors import InputError
     from longspan.evals.manifest import Manifest
+    from longspan.evals.questions import NAME
     from longspan.evals.subject import versions
     from longspan.evals.suites import expand
 
+    if options["asker"] and not options["docs"]:
+        raise InputError("--asker writes questions about your own documents: name them with --docs")
+    tasks = expand("docs" if options["docs"] and options["tasks"] == "core" else options["tasks"])
     return Manifest(
         model=model,
         methods=tuple(methods),
-        tasks=tuple(expand("docs" if options["docs"] and options["tasks"] == "core" else options["tasks"])),
+        tasks=(*tasks, *([NAME] if options["asker"] else [])),
+        asker=options["asker"],
         lengths=read_lengths(options["lengths"]),
         samples=options["samples"],
         seed=options["seed"],
@@ -89,6 +97,43 @@ def manifest_of(model: str, methods: Sequence[str], options: dict[str, Any], hay
         data=options["data"],
         versions=versions(),
     )
+
+
+def begin(
+    manifest: Manifest, text: Haystack, folder: Path, options: dict[str, Any], *, again: Path | None, progress: Progress
+) -> Session:
+    """Start or enter a run in its folder, with the questions that a model writes about the documents."""
+    from longspan.evals import questions
+    from longspan.evals.run import Source
+    from longspan.evals.session import Session
+
+    if not manifest.asker:
+        session = Session(folder, manifest, Source(manifest, text))
+        _start(session, options)
+        return session
+    known = [path for path in (folder, again.parent if again else folder) if (path / questions.FILE).is_file()]
+    if known:
+        items = questions.load(known[0] / questions.FILE)
+    else:
+        lm = open_subjects(
+            replace(manifest, model=manifest.asker, methods=("",), cut="left"), options, _brake(progress)
+        )
+        items = questions.write(lm[0].lm, text, manifest.samples, seed=manifest.seed, progress=progress)
+    session = Session(folder, manifest, Source(manifest, text, {questions.NAME: questions.Questions(tuple(items))}))
+    _start(session, options)
+    questions.save(folder, items)
+    return session
+
+
+def _start(session: Session, options: dict[str, Any]) -> None:
+    if done := session.start(resume=options["resume"]):
+        note(f"{done:,} samples are finished already")
+
+
+def _brake(progress: Progress) -> Brake:
+    from longspan.evals.run import Brake
+
+    return Brake(progress)
 
 
 def hay(docs: str, path: str, progress: Progress) -> Haystack:

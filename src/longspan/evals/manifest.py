@@ -36,6 +36,8 @@ class Manifest:
     device: str = ""
     docs: str = ""
     """Folder of a person's own documents that samples are made of."""
+    asker: str = ""
+    """Model that wrote questions about them; the questions lie in questions.jsonl."""
     text: str = ""
     """Name and digest of the text that things are hidden in."""
     data: str = ""
