@@ -103,6 +103,7 @@ def _published(task: str, about: str) -> Published:
         source="Quehry/HelloBench",
         licence="MIT",
         tokens=MAX_TOKENS,
+        judged=True,
     )
     return Published(card, CHECKLIST, partial(load, task=task), partial(read, task=task), "hellobench")
 

@@ -142,7 +142,7 @@ def _task(task: str, name: str, source: Source, rule: Rule) -> Published:
 
 
 def _extended(rule: Rule) -> Rule:
-    return Rule(f"{rule.name}_by_length", rule.grade, rule.origin, rules.mean_by_length)
+    return Rule(f"{rule.name}_by_length", rule.grade, rule.origin, rules.mean_by_length, parts=rules.by_length)
 
 
 TASKS = {

@@ -77,6 +77,7 @@ def _published(kind: str, k: int) -> Published:
         source="google-deepmind/long-form-factuality",
         licence="CC-BY-4.0",
         tokens=2048,
+        judged=True,
     )
     return Published(card, f1_at(k), partial(load, name=name, kind=kind), partial(read, name=name), "longfact")
 

@@ -142,6 +142,7 @@ def _task(kind: str, source: str, about: str, *, rule: Rule) -> Published:
             source="bigai-nlco/LooGLE: Wikipedia, arXiv papers and scripts written after 2022",
             licence="MIT",
             tokens=TOKENS[source],
+            judged=rule in (JUDGED_ANSWER, JUDGED_SUMMARY),
         ),
         rule=rule,
         load=partial(load, source, kind),

@@ -109,7 +109,8 @@ DISTANCES: dict[str, Distance] = {
     "sdd": swap_distances,
 }
 OFFICIAL = {
-    name: pooled(Rule(f"loogle.reorder_{name}", partial(official, name), ORIGIN, first_record)) for name in DISTANCES
+    name: pooled(Rule(f"loogle.reorder_{name}", partial(official, name), ORIGIN, first_record, lower=True))
+    for name in DISTANCES
 }
 OURS = {
     name: pooled(Rule(f"longspan.reorder_{name}", partial(nearness, name), "https://arxiv.org/abs/2311.04939"))
