@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Callable, Iterable
 from math import log2
 
+from longspan.evals.metrics import overlap
 from longspan.evals.task import Rule, Sample
 
 ORIGIN = "princeton-nlp/HELMET 4526dfb"
 CUT = 10
 """Places of a ranking that count."""
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
 _RANKING = re.compile(r"\d+(?:\s*>\s*\d+)*")
 
 
 def normalize(text: str) -> str:
     """In lower case, without punctuation, then without articles, single spaces between words."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+    return overlap.normalize(text.lower())
 
 
 def parsed(reply: str, prefix: str = "Answer:") -> str:

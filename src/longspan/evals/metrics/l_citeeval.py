@@ -8,22 +8,19 @@ empty list, a reference that is a list of summaries), the score here is that of 
 from __future__ import annotations
 
 import json
-import re
-import string
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from longspan.core.errors import InputError
 from longspan.evals.metrics import citations
 from longspan.evals.metrics.citations import Citations, Nli
-from longspan.evals.metrics.rouge_pypi import rouge_l, rouge_n
+from longspan.evals.metrics.overlap import word_f1
+from longspan.evals.metrics.rouge import distinct_rouge_l, distinct_rouge_n
 from longspan.evals.task import Graded, Rule, Sample
 
 ORIGIN = "ZetangForward/L-CITEEVAL 6e49326"
 Measure = Literal["recall", "precision", "f1"]
 LONGEST, BUCKET = 48_000, 8_000
-_MARKS = str.maketrans("", "", string.punctuation)
 
 
 def answer(prediction: str) -> str:
@@ -33,8 +30,7 @@ def answer(prediction: str) -> str:
 
 def f1(prediction: str, sample: Sample) -> float:
     """The best token F1 over the references, lower case without punctuation and articles."""
-    ours = _tokens(answer(prediction))
-    return max(_f1(ours, _tokens(reference)) for reference in sample.answers)
+    return word_f1(answer(prediction), sample.answers)
 
 
 def summary(prediction: str) -> str:
@@ -47,12 +43,12 @@ def summary(prediction: str) -> str:
 
 def rouge_l_f(prediction: str, sample: Sample) -> float:
     """The best ROUGE-L over the references."""
-    return max(rouge_l(summary(prediction), reference).f for reference in sample.answers)
+    return max(distinct_rouge_l(summary(prediction), reference).f for reference in sample.answers)
 
 
 def rouge_1_recall(prediction: str, sample: Sample) -> float:
     """The best ROUGE-1 recall over the references: needles."""
-    return max(rouge_n(answer(prediction), reference, 1).recall for reference in sample.answers)
+    return max(distinct_rouge_n(answer(prediction), reference, 1).recall for reference in sample.answers)
 
 
 def stars(prediction: str, sample: Sample) -> float:
@@ -130,15 +126,6 @@ def _grouped(sample: Sample) -> bool:
 
 def _long_news(sample: Sample) -> bool:
     return "multi_news" in sample.task and int(sample.data.get("length", 1)) > LONGEST - BUCKET
-
-
-def _tokens(text: str) -> list[str]:
-    return re.sub(r"\b(a|an|the)\b", " ", text.lower().translate(_MARKS)).split()
-
-
-def _f1(ours: list[str], theirs: list[str]) -> float:
-    common = sum((Counter(ours) & Counter(theirs)).values())
-    return 2 * common / (len(ours) + len(theirs)) if common else 0.0
 
 
 def _json(prediction: str) -> dict[str, Any]:
