@@ -16,7 +16,7 @@ from typing import Any
 from longspan.archive.digest import digest_of
 from longspan.core.errors import InputError
 from longspan.evals.data import json_lines
-from longspan.evals.metrics.babilong_official import COMPARE_ANSWERS, COMPARE_WORDS, LABELS
+from longspan.evals.metrics.babilong import COMPARE_ANSWERS, COMPARE_WORDS, LABELS
 from longspan.evals.task import Card, Level, Published, Rule, Sample
 
 MAX_TOKENS = 20
@@ -45,7 +45,7 @@ def load(folder: Path, *, name: str, labels: str) -> Iterator[Sample]:
                 max_tokens=MAX_TOKENS,
                 data={
                     "question": row["question"],
-                    "labels": labels,
+                    "labels": list(LABELS[labels]),
                     "config": path.stem,
                     "prompt": "official" if prompt else "longspan",
                 },
@@ -66,7 +66,7 @@ def read(record: Mapping[str, Any], *, name: str, labels: str) -> tuple[str, Sam
         after=question,
         answers=(target,),
         max_tokens=0,
-        data={"question": question, "labels": labels},
+        data={"question": question, "labels": list(LABELS[labels])},
     )
     return output if isinstance(output, str) else "", sample
 
