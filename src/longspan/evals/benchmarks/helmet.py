@@ -4,7 +4,7 @@ Files: the official archive as it unpacks, with or without its `data/`. A predic
 official results file: `output`, `answer`, and `qrel`, `qa_pairs` or `answers` where the task has them. Prompts are
 ours, without the two worked examples of the official ones except for json_kv; examples of in-context learning come
 from the hub in the official code, so that of those tasks only predictions can be scored. The citation category is,
-officially, the mean of the scores here and of `longspan.evals.metrics.citations`, which needs a model of entailment.
+officially, the mean of the scores here and of `longspan.evals.metrics.alce`, which needs a model of entailment.
 """
 
 from __future__ import annotations
