@@ -26,8 +26,8 @@ def places(reply: str, reference: Sequence[str]) -> list[int] | None:
 
     The reply's first mention of each event's number counts, Roman or Arabic.
     """
-    named = [_roman(numeral) for numeral in _NUMERAL.findall(reply)]
-    wanted = [_roman(numeral) for numeral in reference]
+    named = [roman(numeral) for numeral in _NUMERAL.findall(reply)]
+    wanted = [roman(numeral) for numeral in reference]
     order = [numeral for numeral in dict.fromkeys(named) if numeral in wanted]
     return [order.index(numeral) for numeral in wanted] if len(order) == len(wanted) else None
 
@@ -93,7 +93,8 @@ def nearness(name: str, prediction: str, sample: Sample) -> float:
     return 0.0 if order is None or not farthest else 1 - DISTANCES[name](order) / farthest
 
 
-def _roman(numeral: str) -> str:
+def roman(numeral: str) -> str:
+    """A numeral from 1 to 12 in Roman form; any other as it is."""
     return ROMAN[int(numeral) - 1] if numeral.isdecimal() and 1 <= int(numeral) <= len(ROMAN) else numeral
 
 
