@@ -15,7 +15,7 @@ from longspan.core.errors import InputError
 from longspan.evals.cost import Price, Purse
 from longspan.evals.results import Results
 from longspan.evals.row import Row
-from longspan.evals.run import check_lengths
+from longspan.evals.run import Source, check_judged, check_lengths
 
 
 def test_every_sample_gets_a_row_with_what_it_was_and_what_it_cost(tmp_path):
@@ -71,6 +71,15 @@ def test_a_cut_keeps_the_question_and_says_what_is_left_out(tmp_path, side):
     for call in asked.lm.calls[-3:]:
         assert "What is the secret number" in call.messages[0].content
     assert all(390 < row.tokens + 128 <= 400 for row in rows[3:])
+
+
+def test_tasks_that_a_judge_scores_are_refused_before_anything_is_asked_or_read(tmp_path):
+    asked = subject()
+    with pytest.raises(InputError, match=r"loogle/longdep_qa_judged .*judge.*longspan score loogle/longdep_qa_judged"):
+        run(tmp_path, manifest(tasks=(TASK, "loogle/longdep_qa_judged")), asked)
+    assert asked.lm.calls == []
+    assert Results(tmp_path).keys() == set()
+    check_judged(Source(manifest()))
 
 
 def test_lengths_over_the_window_are_refused_before_anything_is_asked():

@@ -33,6 +33,9 @@ def command(task: str, predictions: Path, as_json: bool) -> None:
         click.echo(json.dumps(asdict(found), indent=2))
         return
     mark = " (fewer than 10 samples: an impression, not a measurement)" if found.few else ""
-    click.echo(f"{task}: {found.score:.2f} of {found.scale:g}, n {found.n}{mark}")
+    worth = f"{found.score:.2f}, lower is better" if found.lower else f"{found.score:.2f} of {found.scale:g}"
+    click.echo(f"{task}: {worth}, n {found.n}{mark}")
+    for part, score in found.parts.items():
+        click.echo(f"  {part}: {score:.2f}")
     click.echo(f"95 % interval of the mean {found.interval.low:.2f} to {found.interval.high:.2f}")
     click.echo(f"rule {found.rule}, from {found.origin}")

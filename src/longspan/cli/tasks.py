@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from longspan.evals.task import Task
 
 
+JUDGED = "(judged): needs a judge's verdict on each reply, so that longspan score alone takes it."
+
+
 @click.command("tasks", short_help="List what can be measured, or explain one task.")
 @click.argument("name", required=False)
 @click.option("--ability", default="", help="Only tasks of this ability.")
@@ -38,7 +41,14 @@ def command(name: str | None, ability: str, as_json: bool) -> None:
 def record(name: str, task: Task) -> dict[str, object]:
     """A task as JSON has it."""
     rule = task.rule
-    return {"name": name, **asdict(task.card), "rule": rule.name, "rule_origin": rule.origin, "scale": rule.scale}
+    return {
+        "name": name,
+        **asdict(task.card),
+        "rule": rule.name,
+        "rule_origin": rule.origin,
+        "scale": rule.scale,
+        "lower": rule.lower,
+    }
 
 
 def _table(chosen: dict[str, Task]) -> None:
@@ -51,8 +61,11 @@ def _table(chosen: dict[str, Task]) -> None:
         table.add_column(title, overflow="fold", no_wrap=title in ("name", "ability"))
     for name, task in chosen.items():
         card = task.card
-        table.add_row(name, card.ability, card.about, card.scope, card.diffusion, _range(task), card.source)
+        about = f"{card.about} (judged)" if card.judged else card.about
+        table.add_row(name, card.ability, about, card.scope, card.diffusion, _range(task), card.source)
     out().print(table)
+    if any(task.card.judged for task in chosen.values()):
+        out().print(JUDGED)
     out().print(f"{len(chosen)} tasks. longspan tasks NAME explains one, longspan samples NAME shows samples.")
 
 
@@ -67,7 +80,8 @@ def _explain(name: str, task: Task) -> None:
         "scope": f"{card.scope} (how much of the input an answer needs)",
         "diffusion": f"{card.diffusion} (how hard that is to find)",
         "length": _range(task) + (f"; reply up to {card.tokens:,}" if card.tokens else ""),
-        "rule": f"{rule.name} ({rule.origin}), full score {rule.scale:g}",
+        "rule": f"{rule.name} ({rule.origin}), " + ("lower is better" if rule.lower else f"full score {rule.scale:g}"),
+        "judged": "needs a judge's verdict on each reply: longspan score alone" if card.judged else "",
         "data": f"{card.source}; {card.licence}",
         "paper": card.paper,
     }

@@ -124,8 +124,10 @@ class Runner:
     async def run(self) -> None:
         """Ask until every job has a row, is in another living process's hands, or something goes wrong.
 
-        Finished rows are kept whatever happens. Raises what the first failing call raised.
+        Finished rows are kept whatever happens. Raises what the first failing call raised, and InputError before any
+        call where a task needs a judge.
         """
+        check_judged(self._source)
         jobs = self._source.jobs()
         finished = self._results.keys()
         waiting = iter([job for job in jobs if self._key(job) not in finished])
@@ -236,6 +238,16 @@ def check_lengths(manifest: Manifest, window: int) -> None:
             f"{', '.join(f'{length:,}' for length in over)} tokens are more than the window of {window:,}: leave them "
             'out of --lengths, extend the model with --method (such as "rope=yarn:factor=2"), or say where to cut '
             "with --cut middle"
+        )
+
+
+def check_judged(source: Source) -> None:
+    """InputError where a task is scored by a judge's verdicts: replies made here have none."""
+    judged = [name for name in source.manifest.tasks if source.task(name).card.judged]
+    if judged:
+        raise InputError(
+            f"{', '.join(judged)} cannot be measured: a judge's verdict on each reply is needed. Leave out "
+            f"what is judged, or have replies judged and use `longspan score {judged[0]} --predictions FILE`"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ class Score:
     scale: float
     few: bool
     """Fewer than 10 samples."""
+    lower: bool = False
+    """A lower score is better."""
+    parts: dict[str, float] = field(default_factory=dict)
+    """What the benchmark reports beside the score, on the same scale."""
 
 
 def score_file(name: str, task: Published, path: Path) -> Score:
@@ -59,6 +63,8 @@ def total(name: str, task: Published, graded: list[Graded]) -> Score:
         rule.origin,
         rule.scale,
         len(graded) < FEW,
+        rule.lower,
+        {part: share * rule.scale for part, share in (rule.parts(graded) if rule.parts else {}).items()},
     )
 
 

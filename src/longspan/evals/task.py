@@ -43,6 +43,8 @@ class Card:
     """Tokens above which none exists; 0: no limit."""
     tokens: int = 0
     """Tokens a reply may take; 0: differs by sample."""
+    judged: bool = False
+    """Its rule needs a judge's verdict on each reply, so that predictions can be scored and no model be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,10 @@ class Rule:
     """Graded replies of one task to its score, 0 to 1."""
     scale: float = 100.0
     """What a score of 1 is called where the task comes from."""
+    parts: Callable[[Sequence[Graded]], Mapping[str, float]] | None = None
+    """Graded replies to the scores that the benchmark reports beside the whole, 0 to 1, by name."""
+    lower: bool = False
+    """A lower score is better: a distance."""
 
 
 class Counter(Protocol):

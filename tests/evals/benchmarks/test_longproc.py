@@ -147,7 +147,7 @@ def test_records_of_predictions_are_scored():
     ("text", "message"),
     [
         ("{", "not JSON"),
-        ("{}", "a list of JSON objects"),
+        ("{}", "a JSON list is wanted"),
         ('[{"context_nl": "x"}]', "record 1: no field 'question_repr'"),
     ],
 )

@@ -75,3 +75,28 @@ def test_without_a_model_the_record_has_to_have_verdicts():
         rule.grade("It rained [1].", sample("a", docs=["rain"]))
     verdicts = [{"sentence": 1, "passages": [1], "entails": True}]
     assert rule.grade("It rained [1].", sample("a", docs=["rain"], entailments=verdicts)) == 1
+
+
+def test_sentences_end_at_stops_before_capitals_and_lines():
+    text = 'It rained [1]. Then 3.5 cm fell [2][3]! "Why?" she asked.\nA line'
+    assert rules.sentences(text) == ["It rained [1].", "Then 3.5 cm fell [2][3]!", '"Why?" she asked.', "A line"]
+    assert rules.sentences(" \n") == []
+
+
+def test_a_model_reads_titles_before_passages():
+    seen = []
+
+    def nli(premise, claim):
+        seen.append((premise, claim))
+        return True
+
+    docs = ["rain fell", {"title": "Weather", "text": "it was wet"}]
+    assert rules.judged_citations(nli)("It rained [1][2].", sample("x", docs=docs)) == (1, 1, 1)
+    assert seen[0] == ("Passage: rain fell\nTitle: Weather\nPassage: it was wet", "It rained.")
+
+
+def test_verdicts_come_from_the_record_or_are_asked_for():
+    of = sample("x", docs=list("abcde"), entailments=[{"sentence": 1, "passages": [2], "entails": True}])
+    assert rules.judged_citations(None)("It rained [2].", of) == (1, 1, 1)
+    with pytest.raises(InputError, match=r"passages \[3\] entail sentence 1"):
+        rules.judged_citations(None)("It rained [3].", of)

@@ -88,7 +88,7 @@ def test_what_the_story_and_the_world_have_are_half_each():
 def test_topics_are_averaged_by_their_position():
     scores = [1, 1, 0, 1, 0, 0, 1]
     found = [Graded(asked("x"), "", score) for score in scores]
-    assert rules.by_position(found) == [1, 0.5, 0]
+    assert rules.by_position(found) == {"first": 1, "second": 0.5, "third": 0}
     assert rules.mean_by_position(found) == 0.5
     assert rules.mean_by_position([]) == 0
     assert rules.TOPIC.grade("It was The Role of art!", asked("the role of Art")) == 1

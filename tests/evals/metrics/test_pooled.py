@@ -26,3 +26,12 @@ def test_a_bundle_comes_apart_into_what_it_was_made_of():
     assert bundle(parts[:1]) == parts[0]
     with pytest.raises(ValueError, match="no replies"):
         bundle([])
+
+
+def test_the_questions_of_a_bundle_count_once_in_every_part_too():
+    rule = Rule("longspan.by_answer", EXACT.grade, parts=lambda found: {each.sample.answers[0]: 1.0 for each in found})
+    reply, bundled = bundle([("a", sample("a")), ("x", sample("b"))])
+    parts = pooled(rule).parts
+    assert parts is not None
+    assert parts([Graded(bundled, reply, 0.5), Graded(sample("c"), "c", 1)]) == {"a": 1, "b": 1, "c": 1}
+    assert EXACT.parts is None

@@ -2,7 +2,18 @@
 
 import pytest
 
-from longspan.evals.metrics.rouge import distinct_rouge_l, rouge_l, rouge_l_lines, rouge_n, tokens
+from longspan.evals.metrics.rouge import (
+    NOTHING,
+    distinct_rouge_l,
+    distinct_rouge_n,
+    rouge_l,
+    rouge_l_lines,
+    rouge_n,
+    tokens,
+)
+
+PREDICTION = "The ferry left the harbour at noon. It reached the island after the storm."
+REFERENCE = "At noon the ferry left. After the long storm it reached the harbour of the island."
 
 
 def test_tokens_are_runs_of_ascii_letters_and_digits():
@@ -35,24 +46,43 @@ def test_lines_are_united_and_no_word_counts_twice():
 def test_the_other_package_counts_words_once_and_cuts_at_full_stops():
     # Subsequences "the cat sat" and "it ran" of 5 distinct words and of 6.
     reply, reference = "the cat sat. it ran", "the cat the cat sat down. it ran"
-    assert distinct_rouge_l(reply, reference) == pytest.approx(2 * (5 / 5) * (5 / 6) / (1 + 5 / 6), abs=1e-7)
-    assert distinct_rouge_l("a a a b", "a b") == pytest.approx(1, abs=1e-7)
+    assert distinct_rouge_l(reply, reference).f == pytest.approx(2 * (5 / 5) * (5 / 6) / (1 + 5 / 6), abs=1e-7)
+    assert distinct_rouge_l("a a a b", "a b").f == pytest.approx(1, abs=1e-7)
 
 
 def test_the_other_package_keeps_punctuation_and_case_and_an_empty_word():
-    assert distinct_rouge_l("The cat,", "the cat") == 0
-    assert distinct_rouge_l("a. ", "a") == pytest.approx(2 * (1 / 2) * 1 / (1 / 2 + 1), abs=1e-7)
-    assert distinct_rouge_l("...", "a") == distinct_rouge_l("", "a") == distinct_rouge_l("a", "") == 0
+    assert distinct_rouge_l("The cat,", "the cat").f == 0
+    assert distinct_rouge_l("a. ", "a").f == pytest.approx(2 * (1 / 2) * 1 / (1 / 2 + 1), abs=1e-7)
+    assert distinct_rouge_l("...", "a").f == distinct_rouge_l("", "a").f == distinct_rouge_l("a", "").f == 0
 
 
 def test_the_other_package_shortens_the_reply_at_ties():
     # "b a" and "a b": the subsequence found in the reference is its second word, "b", never the first.
-    assert distinct_rouge_l("b a", "a b. b") == distinct_rouge_l("b a", "a b")
+    assert distinct_rouge_l("b a", "a b. b").f == distinct_rouge_l("b a", "a b").f
 
 
 def test_the_other_package_gives_up_at_the_limit_of_recursion():
     # 990 words before the one in common are 991 steps back: one too many for the package under Python 3.11.
     words = " ".join(f"w{n}" for n in range(990))
-    assert distinct_rouge_l("X " + words, "X", deepest=991) == 0
-    assert distinct_rouge_l("X " + words.removesuffix(" w989"), "X", deepest=991) > 0
-    assert distinct_rouge_l("X " + words, "X") > 0
+    assert distinct_rouge_l("X " + words, "X", deepest=991).f == 0
+    assert distinct_rouge_l("X " + words.removesuffix(" w989"), "X", deepest=991).f > 0
+    assert distinct_rouge_l("X " + words, "X").f > 0
+
+
+def test_all_three_numbers_are_those_of_the_other_package():
+    # Numbers of rouge 1.0.1.
+    wanted = {1: (0.6153846153846154, 2 / 3, 0.6399999950080001), 2: (4 / 15, 4 / 13, 0.285714280739796)}
+    for n, numbers in wanted.items():
+        assert distinct_rouge_n(PREDICTION, REFERENCE, n) == pytest.approx(numbers, abs=1e-12)
+    assert distinct_rouge_l(PREDICTION, REFERENCE) == pytest.approx((6 / 13, 0.5, 0.47999999500800006), abs=1e-12)
+
+
+def test_the_other_package_counts_words_once_however_often_they_come():
+    assert distinct_rouge_n("a a a a", "a b", 1).precision == 1.0
+    assert distinct_rouge_l("a a a a", "a b") == pytest.approx((0.5, 1.0, 2 / 3), abs=1e-7)
+
+
+def test_the_other_package_has_nothing_for_texts_without_a_sentence():
+    for text in ("", "...", "."):
+        found = distinct_rouge_n(text, "a b", 1), distinct_rouge_l(text, "a b"), distinct_rouge_l("a b", text)
+        assert found == (NOTHING, NOTHING, NOTHING)

@@ -7,16 +7,14 @@ Files: `data/qa1/0k.json` and so on, below the folder or a folder of it, as JSON
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longspan.archive.digest import digest_of
 from longspan.core.errors import InputError
-from longspan.evals.data import json_lines
-from longspan.evals.metrics.babilong_official import COMPARE_ANSWERS, COMPARE_WORDS, LABELS
+from longspan.evals.benchmarks.reading import records, short_id
+from longspan.evals.metrics.babilong import COMPARE_ANSWERS, COMPARE_WORDS, LABELS
 from longspan.evals.task import Card, Level, Published, Rule, Sample
 
 MAX_TOKENS = 20
@@ -32,12 +30,12 @@ def load(folder: Path, *, name: str, labels: str) -> Iterator[Sample]:
     prompt = official_prompt(folder, labels)
     before = prompt or OURS.format(answers=", ".join(LABELS[labels]), several=SEVERAL.get(labels, "one"))
     for path in files:
-        for number, row in _rows(path):
+        for number, row in records(path):
             if not all(isinstance(row.get(key), str) for key in ("input", "question", "target")):
                 raise InputError(f"{path}, sample {number}: input, question and target are wanted. Get it anew.")
             yield Sample(
                 task=name,
-                id=digest_of(name, path.stem, str(number))[:16],
+                id=short_id(name, path.stem, str(number)),
                 before=f"{before}\n\n<context>\n",
                 context=row["input"].strip(),
                 after=f"\n</context>\n\nQuestion: {row['question']}",
@@ -45,7 +43,7 @@ def load(folder: Path, *, name: str, labels: str) -> Iterator[Sample]:
                 max_tokens=MAX_TOKENS,
                 data={
                     "question": row["question"],
-                    "labels": labels,
+                    "labels": list(LABELS[labels]),
                     "config": path.stem,
                     "prompt": "official" if prompt else "longspan",
                 },
@@ -60,13 +58,13 @@ def read(record: Mapping[str, Any], *, name: str, labels: str) -> tuple[str, Sam
     output = record["output"]
     sample = Sample(
         task=name,
-        id=digest_of(name, question, target)[:16],
+        id=short_id(name, question, target),
         before="",
         context="",
         after=question,
         answers=(target,),
         max_tokens=0,
-        data={"question": question, "labels": labels},
+        data={"question": question, "labels": list(LABELS[labels])},
     )
     return output if isinstance(output, str) else "", sample
 
@@ -89,24 +87,6 @@ def official_prompt(folder: Path, labels: str) -> str:
         return "\n\n".join(str(parts[key]) for key in ("instruction", "examples", "post_prompt"))
     except (ValueError, SyntaxError, IndexError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{found[0]}: no prompts of {labels} in it ({error}). Get it anew, or remove it.") from None
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(encoding="utf-8") as file:
-        whole = file.read(1) == "["
-    if not whole:
-        yield from json_lines(path)
-        return
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error}). Get it anew.") from None
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise InputError(
-                f"{path}, sample {number}: a JSON object is wanted, not {type(row).__name__}. Get it anew."
-            )
-        yield number, row
 
 
 def _tokens(config: str) -> int:

@@ -104,6 +104,7 @@ def _task(language: Language, about: str, rule: Rule) -> Published:
             source="Phospheneser/DetectiveQA: layout as its readers describe it; we cut novels before the answer",
             licence="Apache-2.0; the novels belong to their authors",
             tokens=1024,
+            judged=rule is STEPS,
         ),
         rule=rule,
         load=partial(load, language),

@@ -82,6 +82,7 @@ def _task(variants: tuple[str, ...], about: str, rule: Rule) -> Published:
             source="Writer/FailSafeQA: 220 questions over 10-K reports; the layout of predictions is ours",
             licence="MIT",
             tokens=1024,
+            judged=True,
         ),
         rule=rule,
         load=partial(load, variants),

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
-from longspan.evals.data import json_lines, locate, official
+from longspan.evals.benchmarks.reading import require
+from longspan.evals.data import json_lines, locate
 from longspan.evals.judges.checklist import WORTH, Answer, check
 from longspan.evals.judges.judge import Judge, Verdict
 from longspan.evals.metrics.judged import CHECKLIST, weights
@@ -89,8 +90,7 @@ def _categories(folder: str, task: str) -> dict[str, str]:
 
 
 def _file(folder: Path, task: str) -> Path:
-    place = next((place for place in FOLDERS if (folder / place / f"{task}.jsonl").is_file()), FOLDERS[0])
-    return official(folder, f"{place}{task}.jsonl")
+    return require(folder, *(f"{place}{task}.jsonl" for place in FOLDERS))
 
 
 def _published(task: str, about: str) -> Published:
@@ -103,6 +103,7 @@ def _published(task: str, about: str) -> Published:
         source="Quehry/HelloBench",
         licence="MIT",
         tokens=MAX_TOKENS,
+        judged=True,
     )
     return Published(card, CHECKLIST, partial(load, task=task), partial(read, task=task), "hellobench")
 

@@ -4,12 +4,11 @@ Files: the official archive as it unpacks, with or without its `data/`. A predic
 official results file: `output`, `answer`, and `qrel`, `qa_pairs` or `answers` where the task has them. Prompts are
 ours, without the two worked examples of the official ones except for json_kv; examples of in-context learning come
 from the hub in the official code, so that of those tasks only predictions can be scored. The citation category is,
-officially, the mean of the scores here and of `longspan.evals.metrics.citations`, which needs a model of entailment.
+officially, the mean of the scores here and of `longspan.evals.metrics.alce`, which needs a model of entailment.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,9 +16,8 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
-from longspan.archive.digest import digest_of
 from longspan.core.errors import InputError
-from longspan.evals.data import json_lines
+from longspan.evals.benchmarks.reading import records, short_id
 from longspan.evals.metrics.helmet import LABEL, NDCG, REC_TOP5, RECALL, STR_EM, SUBSTRING
 from longspan.evals.task import Ability, Card, Level, Published, Rule, Sample
 
@@ -40,14 +38,14 @@ def load(folder: Path, *, name: str, kind: Kind) -> Iterator[Sample]:
         where = f"no {kind.files} in {folder}" if kind.files else "the official code takes its examples from the hub"
         raise InputError(f"{name}: {where}. Get the official files, or score predictions made with the official code.")
     for path in files:
-        for number, row in _rows(path):
+        for number, row in records(path):
             try:
                 if "popqa" in name and log10(row["s_pop"]) >= KNOWN:
                     continue
                 before, context, after = kind.parts(row)
                 yield Sample(
                     task=name,
-                    id=digest_of(name, path.name, str(number))[:16],
+                    id=short_id(name, path.name, str(number)),
                     before=before,
                     context=context,
                     after=after,
@@ -113,16 +111,6 @@ def _flat(answer: Any) -> Iterator[str]:
             yield from _flat(each)
     elif answer is not None:
         yield str(answer)
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    if path.suffix == ".jsonl":
-        yield from json_lines(path)
-        return
-    try:
-        yield from enumerate(json.loads(path.read_text(encoding="utf-8")), 1)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: no JSON array ({error}). Get it anew.") from None
 
 
 def _documents(row: Row) -> str:

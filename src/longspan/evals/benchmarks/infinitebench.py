@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
-from longspan.evals.benchmarks.layout import field, our_prompts, pieces, rows
+from longspan.evals.benchmarks.reading import field, our_prompts, pieces, rows
 from longspan.evals.metrics import infinitebench as rules
 from longspan.evals.task import Ability, Card, Level, Published, Rule, Sample
 

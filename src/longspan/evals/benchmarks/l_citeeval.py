@@ -165,6 +165,7 @@ def _task(task: str, rule: Rule, cites: bool) -> Published:
             source="ZetangForward/L-CITEEVAL: eleven public sets cut into passages; -Length and -Hardness are not read",
             licence="none given",
             tokens=TOKENS[task],
+            judged=cites and task not in ("niah", "counting_stars"),
         ),
         rule=rule,
         load=partial(load, task, cites),

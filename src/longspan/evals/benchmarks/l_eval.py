@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longspan.evals.benchmarks.layout import field, find, identity
+from longspan.evals.benchmarks.reading import field, require, short_id
 from longspan.evals.data import json_lines
 from longspan.evals.metrics import l_eval as rules
 from longspan.evals.task import Ability, Card, Level, Published, Rule, Sample
@@ -100,7 +100,7 @@ SOURCES = {
 def load(name: str, folder: Path) -> Iterator[Sample]:
     """Samples of the file `name`.jsonl, one for each instruction of each document."""
     source = SOURCES[name]
-    path = find(folder, *(f"{place}/{name}.jsonl" for place in (CLOSED if source.evaluation == "exam" else OPEN)))
+    path = require(folder, *(f"{place}/{name}.jsonl" for place in (CLOSED if source.evaluation == "exam" else OPEN)))
     for number, record in json_lines(path):
         where = f"{path}, line {number}"
         if field(record, "evaluation", where) != source.evaluation:
@@ -134,7 +134,7 @@ def read(name: str, record: Mapping[str, Any]) -> tuple[str, Sample]:
         raise TypeError(f"`{keys[0]}` and `gt` must be texts")
     sample = Sample(
         task=f"l-eval/{name}",
-        id=identity(name, record["query"], answer),
+        id=short_id(name, record["query"], answer),
         before="",
         context="",
         after="",

@@ -16,14 +16,14 @@ from typing import Any
 
 from longspan.core.errors import InputError
 from longspan.evals.benchmarks.reading import require, short_id
-from longspan.evals.metrics.rouge_pypi import rouge_l
+from longspan.evals.metrics.rouge import distinct_rouge_l
 from longspan.evals.task import Card, Published, Rule, Sample
 
 PERCENT = (20, 10, 5)
 SOURCE = "source"
 RULE = Rule(
     "longspan.lcfo_rouge_l",
-    lambda reply, sample: rouge_l(reply, sample.answers[0]).f,
+    lambda reply, sample: distinct_rouge_l(reply, sample.answers[0]).f,
     "https://arxiv.org/abs/2412.08268 names the metric; no script is published",
 )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
-from longspan.evals.benchmarks.layout import field, identity, our_prompts, pieces, rows
+from longspan.evals.benchmarks.reading import field, our_prompts, pieces, rows, short_id
 from longspan.evals.metrics import longbench as rules
 from longspan.evals.task import Ability, Card, Level, Published, Rule, Sample
 
@@ -97,7 +97,7 @@ def read(task: str, record: Mapping[str, Any]) -> tuple[str, Sample]:
         raise TypeError("`all_classes` must be a list of texts or null")
     sample = Sample(
         task=task,
-        id=identity(task, *answers, record.get("length")),
+        id=short_id(task, *answers, record.get("length")),
         before="",
         context="",
         after="",
@@ -142,7 +142,7 @@ def _task(task: str, name: str, source: Source, rule: Rule) -> Published:
 
 
 def _extended(rule: Rule) -> Rule:
-    return Rule(f"{rule.name}_by_length", rule.grade, rule.origin, rules.mean_by_length)
+    return Rule(f"{rule.name}_by_length", rule.grade, rule.origin, rules.mean_by_length, parts=rules.by_length)
 
 
 TASKS = {

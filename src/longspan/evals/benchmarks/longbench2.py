@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longspan.evals.benchmarks.layout import field, find, json_list, pieces
+from longspan.evals.benchmarks.reading import field, json_list, pieces, require
 from longspan.evals.metrics.longbench2 import CHOICE, COMPENSATED
 from longspan.evals.task import Card, Published, Rule, Sample
 
@@ -25,7 +25,7 @@ MARKS = {"$Q$": "question", "$C_A$": "choice_A", "$C_B$": "choice_B", "$C_C$": "
 
 def load(task: str, folder: Path) -> Iterator[Sample]:
     """Samples of `data.json`."""
-    path = find(folder, "data.json")
+    path = require(folder, "data.json")
     official = folder / "prompts/0shot.txt"
     template = official.read_text(encoding="utf-8") if official.is_file() else PROMPT
     for number, record in enumerate(json_list(path), 1):

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longspan.evals.benchmarks.layout import field, find, json_list
+from longspan.evals.benchmarks.reading import field, json_list, require
 from longspan.evals.metrics import longbench_pro as rules
 from longspan.evals.task import Ability, Card, Level, Published, Rule, Sample
 
@@ -62,7 +62,7 @@ SOURCES = {
 
 def load(code: str, folder: Path) -> Iterator[Sample]:
     """Samples of `longbench_pro.json` that belong to a task."""
-    path = find(folder, "longbench_pro.json")
+    path = require(folder, "longbench_pro.json")
     for number, record in enumerate(json_list(path), 1):
         where = f"{path}, sample {number}"
         if str(field(record, "secondary_task", where)).split(" ")[0] != code:

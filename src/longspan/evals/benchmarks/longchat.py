@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
-from longspan.evals.data import json_lines, official
+from longspan.evals.benchmarks.reading import require
+from longspan.evals.data import json_lines
 from longspan.evals.metrics.longchat import LAST_NUMBER, NAMES_TOPIC
 from longspan.evals.task import Card, Published, Sample
 
@@ -35,7 +36,7 @@ def response(line: str) -> dict[str, str]:
 def load(folder: Path, *, name: str, kind: str, size: int) -> Iterator[Sample]:
     """The 50 cases of `lines_200.jsonl`, in the repository `200_lines.jsonl`; InputError naming a line that is none."""
     file, alias = f"{kind}_{size}.jsonl", f"{size}_{kind}.jsonl"
-    path = official(folder, alias if (folder / alias).is_file() else file)
+    path = require(folder, alias, file)
     for number, row in json_lines(path):
         try:
             prompt = str(row["prompt"])

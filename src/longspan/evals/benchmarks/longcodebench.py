@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from longspan.archive.digest import digest_of
 from longspan.core.errors import InputError
+from longspan.evals.benchmarks.reading import short_id
 from longspan.evals.metrics.longcodebench import ANY_LETTER, FINAL_LETTER
 from longspan.evals.task import Card, Published, Sample
 
@@ -38,7 +38,7 @@ def load(folder: Path) -> Iterator[Sample]:
             cut = _end_of_repository(prompt)
             yield Sample(
                 task="longcodebench/codeqa",
-                id=digest_of("longcodebench", prompt)[:16],
+                id=short_id("longcodebench", prompt),
                 before="",
                 context=prompt[:cut],
                 after=prompt[cut:],

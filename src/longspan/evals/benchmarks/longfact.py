@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longspan.archive.digest import digest_of
 from longspan.core.errors import InputError
+from longspan.evals.benchmarks.reading import short_id
 from longspan.evals.data import json_lines
 from longspan.evals.metrics.judged import f1_at
 from longspan.evals.task import Card, Published, Sample
@@ -35,7 +35,7 @@ def load(folder: Path, *, name: str, kind: str) -> Iterator[Sample]:
                 raise InputError(f"{path}, line {line}: a text `prompt` is wanted. Get it anew.")
             yield Sample(
                 task=name,
-                id=digest_of(name, row["prompt"])[:16],
+                id=short_id(name, row["prompt"]),
                 before="",
                 context=row["prompt"],
                 after=f" {ASK}",
@@ -55,7 +55,7 @@ def read(record: Mapping[str, Any], *, name: str) -> tuple[str, Sample]:
     prompt = str(record["prompt"])
     sample = Sample(
         task=name,
-        id=digest_of(name, prompt)[:16],
+        id=short_id(name, prompt),
         before="",
         context=prompt,
         after="",
@@ -77,6 +77,7 @@ def _published(kind: str, k: int) -> Published:
         source="google-deepmind/long-form-factuality",
         licence="CC-BY-4.0",
         tokens=2048,
+        judged=True,
     )
     return Published(card, f1_at(k), partial(load, name=name, kind=kind), partial(read, name=name), "longfact")
 

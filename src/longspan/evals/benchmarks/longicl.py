@@ -10,7 +10,6 @@ Few-NERD, whose files have no labels, `{"entities": {reference}, "pred": {reply}
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
+from longspan.evals.benchmarks.reading import json_file
 from longspan.evals.data import json_lines, official
 from longspan.evals.metrics import longicl as rules
 from longspan.evals.task import Card, Published, Rule, Sample
@@ -83,15 +83,8 @@ def in_turns(rows: Sequence[Row], turns: int) -> list[Row]:
     return chosen
 
 
-def _array(folder: Path, name: str) -> list[dict[str, Any]]:
-    path = official(folder, name)
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from None
-    if not isinstance(rows, list):
-        raise InputError(f"{path}: a JSON list is wanted")
-    return rows
+def _array(folder: Path, name: str) -> Any:
+    return json_file(official(folder, name), list)
 
 
 def _labelled(name: str, folder: Path, part: str) -> list[Row]:

@@ -11,13 +11,13 @@ compared by line. Partial scores of travel planning, which need the official sea
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
+from longspan.evals.benchmarks.reading import json_list
 from longspan.evals.data import official
 from longspan.evals.metrics import longproc as rules
 from longspan.evals.task import Card, Published, Rule, Sample
@@ -62,14 +62,7 @@ OURS = {
 
 
 def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
-    path = official(folder, name)
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(f"{path}: a list of JSON objects is wanted")
-    return rows
+    return json_list(official(folder, name))
 
 
 def template(folder: Path, task: str) -> tuple[str, str]:

@@ -77,6 +77,7 @@ def _task(positions: tuple[str, ...], about: str, rule: Rule) -> Published:
             source="thu-coai/LongSafety: 1,543 instructions with web documents",
             licence="MIT",
             tokens=2048,
+            judged=True,
         ),
         rule=rule,
         load=partial(load, positions),

@@ -109,17 +109,13 @@ def _reference(kind: str, answer: Any) -> tuple[tuple[str, ...], dict[str, Any]]
         masks = {str(mask): str(entity) for mask, entity in dict(answer).items()}
         return tuple(masks.values()), {"masks": masks}
     if kind == TIMELINE:
-        return tuple(_roman(numeral.strip()) for numeral in str(answer).split(",")), {}
+        return tuple(reorder.roman(numeral.strip()) for numeral in str(answer).split(",")), {}
     return (str(answer),), {}
-
-
-def _roman(numeral: str) -> str:
-    return reorder.ROMAN[int(numeral) - 1] if numeral.isdecimal() and 0 < int(numeral) <= 12 else numeral
 
 
 def _romanized(question: str) -> str:
     """Events numbered as the official predictions have them: the data set says 1., the script reads I. alone."""
-    return re.sub(r"^(\d+)\.\s*", lambda found: f"{_roman(found[1])}. ", question, flags=re.MULTILINE)
+    return re.sub(r"^(\d+)\.\s*", lambda found: f"{reorder.roman(found[1])}. ", question, flags=re.MULTILINE)
 
 
 def _prompt(folder: Path, kind: str) -> tuple[str, str, str]:
@@ -142,6 +138,7 @@ def _task(kind: str, source: str, about: str, *, rule: Rule) -> Published:
             source="bigai-nlco/LooGLE: Wikipedia, arXiv papers and scripts written after 2022",
             licence="MIT",
             tokens=TOKENS[source],
+            judged=rule in (JUDGED_ANSWER, JUDGED_SUMMARY),
         ),
         rule=rule,
         load=partial(load, source, kind),

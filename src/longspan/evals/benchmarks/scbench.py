@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longspan.archive.digest import digest_of
 from longspan.core.errors import InputError
-from longspan.evals.data import json_lines, official
+from longspan.evals.benchmarks.reading import require, short_id
+from longspan.evals.data import json_lines
 from longspan.evals.metrics.scbench import GRADERS, MANY_SHOT_OURS, rule
 from longspan.evals.task import Ability, Card, Level, Published, Rule, Sample
 
@@ -43,7 +43,7 @@ TOKENS = {
 def load(folder: Path, *, task: str, name: str) -> Iterator[Sample]:
     """Samples of a task, all turns of a context one after the other."""
     file = f"scbench_{task}.jsonl"
-    path = official(folder, f"data/{file}" if (folder / "data" / file).is_file() else file)
+    path = require(folder, f"data/{file}", file)
     for line, row in json_lines(path):
         where = f"{path}, line {line}"
         try:
@@ -55,7 +55,7 @@ def load(folder: Path, *, task: str, name: str) -> Iterator[Sample]:
                 question = _question(subtask, turn)
                 yield Sample(
                     task=name,
-                    id=digest_of(name, str(line), str(number))[:16],
+                    id=short_id(name, str(line), str(number)),
                     before=BEFORE[task] + "\n\n",
                     context=text,
                     after=f"\n\n{so_far}{question}",

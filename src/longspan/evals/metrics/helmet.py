@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Callable, Iterable
 from math import log2
 
+from longspan.evals.metrics import overlap
+from longspan.evals.metrics.citations import without_citations
 from longspan.evals.task import Rule, Sample
 
 ORIGIN = "princeton-nlp/HELMET 4526dfb"
 CUT = 10
 """Places of a ranking that count."""
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
 _RANKING = re.compile(r"\d+(?:\s*>\s*\d+)*")
 
 
 def normalize(text: str) -> str:
     """In lower case, without punctuation, then without articles, single spaces between words."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+    return overlap.normalize(text.lower())
 
 
 def parsed(reply: str, prefix: str = "Answer:") -> str:
@@ -69,27 +68,27 @@ def reranked(reply: str, sample: Sample) -> float:
     return round(ndcg(ranking(reply), {str(name): int(value) for name, value in sample.data["qrel"]}), 5)
 
 
-def uncited(text: str) -> str:
-    """Without citations such as [3]."""
-    return re.sub(r" ?\[\d+", "", text).replace(" |", "").replace("]", "")
-
-
 def cleaned(reply: str) -> str:
     """On one line, as replies with citations are compared."""
     return re.sub(r"\n+", " ", reply).replace("<|im_end|>", "")
 
 
+def items(text: str) -> list[str]:
+    """What stands between the commas of a text, less a full stop at its end."""
+    return text.rstrip().rstrip(".").rstrip(",").split(",")
+
+
 def short_answers(reply: str, sample: Sample) -> float:
     """STR-EM of ASQA: share of the sample's `sets` of short answers one of which occurs, normalized, in the reply."""
-    text = normalize(uncited(cleaned(reply)))
+    text = normalize(without_citations(cleaned(reply)))
     found = [any(normalize(answer) in text for answer in answers) for answers in sample.data["sets"]]
     return sum(found) / len(found) if found else 0.0
 
 
 def listed(reply: str, sample: Sample) -> float:
     """Recall of QAMPARI, five being enough: `sets` of aliases one of which is an item of a list between commas."""
-    items = {normalize(item) for item in uncited(cleaned(reply)).rstrip().rstrip(".").rstrip(",").split(",")} - {""}
-    found = sum(any(normalize(alias) in items for alias in aliases) for aliases in sample.data["sets"])
+    named = {normalize(item) for item in items(without_citations(cleaned(reply)))} - {""}
+    found = sum(any(normalize(alias) in named for alias in aliases) for aliases in sample.data["sets"])
     return min(5, found) / min(5, len(sample.data["sets"])) if sample.data["sets"] else 0.0
 
 

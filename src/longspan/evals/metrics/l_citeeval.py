@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import json
 import re
-import string
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from longspan.core.errors import InputError
 from longspan.evals.metrics import citations
-from longspan.evals.metrics.citations import Citations, Nli
-from longspan.evals.metrics.rouge_pypi import rouge_l, rouge_n
+from longspan.evals.metrics.citations import Citations, Entails, Nli
+from longspan.evals.metrics.overlap import word_f1
+from longspan.evals.metrics.rouge import distinct_rouge_l, distinct_rouge_n
 from longspan.evals.task import Graded, Rule, Sample
 
 ORIGIN = "ZetangForward/L-CITEEVAL 6e49326"
 Measure = Literal["recall", "precision", "f1"]
 LONGEST, BUCKET = 48_000, 8_000
-_MARKS = str.maketrans("", "", string.punctuation)
+_BREAK = re.compile(r"""(?<=[.!?])["')\]]*\s+(?=["'(\[]?[A-Z0-9])|\n+""")
 
 
 def answer(prediction: str) -> str:
@@ -33,8 +32,7 @@ def answer(prediction: str) -> str:
 
 def f1(prediction: str, sample: Sample) -> float:
     """The best token F1 over the references, lower case without punctuation and articles."""
-    ours = _tokens(answer(prediction))
-    return max(_f1(ours, _tokens(reference)) for reference in sample.answers)
+    return word_f1(answer(prediction), sample.answers)
 
 
 def summary(prediction: str) -> str:
@@ -47,12 +45,12 @@ def summary(prediction: str) -> str:
 
 def rouge_l_f(prediction: str, sample: Sample) -> float:
     """The best ROUGE-L over the references."""
-    return max(rouge_l(summary(prediction), reference).f for reference in sample.answers)
+    return max(distinct_rouge_l(summary(prediction), reference).f for reference in sample.answers)
 
 
 def rouge_1_recall(prediction: str, sample: Sample) -> float:
     """The best ROUGE-1 recall over the references: needles."""
-    return max(rouge_n(answer(prediction), reference, 1).recall for reference in sample.answers)
+    return max(distinct_rouge_n(answer(prediction), reference, 1).recall for reference in sample.answers)
 
 
 def stars(prediction: str, sample: Sample) -> float:
@@ -77,6 +75,11 @@ def star_citations(prediction: str, sample: Sample) -> Citations:
     return citations.of_gold(ids, list(sample.data["gold"]))
 
 
+def sentences(text: str) -> list[str]:
+    """Sentences of a reply. Differs from the official code, which takes NLTK's trained splitter."""
+    return [part.strip() for part in _BREAK.split(text.strip()) if part.strip()]
+
+
 def judged_citations(nli: Nli | None) -> Callable[[str, Sample], Citations | None]:
     """Citations over passages (`data["docs"]`) judged by `nli`, or by the record's verdicts (`data["entailments"]`).
 
@@ -84,15 +87,31 @@ def judged_citations(nli: Nli | None) -> Callable[[str, Sample], Citations | Non
     """
 
     def grade(prediction: str, sample: Sample) -> Citations | None:
-        docs = list(sample.data["docs"])
+        docs, said = [_passage(doc) for doc in sample.data["docs"]], sentences(prediction)
         if nli is not None:
-            return citations.score(prediction, len(docs), citations.by_model(prediction, docs, nli))
+            return citations.score(said, len(docs), citations.by_model(said, docs, nli))
         verdicts = sample.data.get("entailments")
         if verdicts is None:
             raise InputError(f"{sample.task} is scored by a model of entailment: put `entailments` into the records")
-        return citations.score(prediction, len(docs), citations.by_record(verdicts, sample.task))
+        return citations.score(said, len(docs), by_record(verdicts, sample.task))
 
     return grade
+
+
+def by_record(verdicts: Iterable[Mapping[str, Any]], task: str) -> Entails:
+    """Entailment as a prediction record says: entries of `sentence` (from 1), `passages` (as cited) and `entails`."""
+    known = {(tuple(entry["passages"]), int(entry["sentence"])): bool(entry["entails"]) for entry in verdicts}
+
+    def entails(ids: tuple[int, ...], number: int) -> bool:
+        key = (tuple(id_ + 1 for id_ in ids), number + 1)
+        if key not in known:
+            raise InputError(
+                f"{task}: `entailments` does not say whether passages {list(key[0])} entail sentence {key[1]}: "
+                "ask a model and put the verdict into the record"
+            )
+        return known[key]
+
+    return entails
 
 
 def citation_rule(measure: Measure, score: Callable[[str, Sample], Citations | None], *, of: str = "") -> Rule:
@@ -132,13 +151,8 @@ def _long_news(sample: Sample) -> bool:
     return "multi_news" in sample.task and int(sample.data.get("length", 1)) > LONGEST - BUCKET
 
 
-def _tokens(text: str) -> list[str]:
-    return re.sub(r"\b(a|an|the)\b", " ", text.lower().translate(_MARKS)).split()
-
-
-def _f1(ours: list[str], theirs: list[str]) -> float:
-    common = sum((Counter(ours) & Counter(theirs)).values())
-    return 2 * common / (len(ours) + len(theirs)) if common else 0.0
+def _passage(doc: str | Mapping[str, str]) -> str:
+    return f"Passage: {doc}" if isinstance(doc, str) else f"Title: {doc['title']}\nPassage: {doc['text']}"
 
 
 def _json(prediction: str) -> dict[str, Any]:

@@ -8,12 +8,12 @@ a letter chooses A; some right letters of several give a quarter; a text is righ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from longspan.evals.metrics.overlap import normalize, word_f1
 from longspan.evals.metrics.rouge import rouge_l, rouge_n
-from longspan.evals.task import Graded, Rule, Sample
+from longspan.evals.task import Graded, Rule, Sample, mean
 
 ORIGIN = "OpenLMLab/LEval cd34b05"
 LETTERS = "ABCD"
@@ -89,13 +89,13 @@ def rouge(prediction: str, sample: Sample) -> float:
 def mean_by_position(graded: Sequence[Graded]) -> float:
     """The mean of the means of every third reply, from the first, second and third on (topic retrieval)."""
     parts = by_position(graded)
-    return sum(parts) / len(parts) if parts else 0.0
+    return sum(parts.values()) / len(parts) if parts else 0.0
 
 
-def by_position(graded: Sequence[Graded]) -> list[float]:
+def by_position(graded: Sequence[Graded]) -> Mapping[str, float]:
     """Mean scores for the first, second and third topic, in the order of the official files: three to a dialogue."""
-    thirds = [[each.score for each in graded[position::3]] for position in range(3)]
-    return [sum(scores) / len(scores) for scores in thirds if scores]
+    thirds = {name: graded[place::3] for place, name in enumerate(("first", "second", "third"))}
+    return {name: mean(third) for name, third in thirds.items() if third}
 
 
 def geometric_mean(graded: Sequence[Graded]) -> float:
@@ -173,5 +173,5 @@ MATH = _rule("exam_math", math)
 CODE = _rule("exam_code", code)
 JUDGEMENT = _rule("exam_judgement", judgement)
 F1 = _rule("f1", f1)
-TOPIC = Rule("l_eval.exam_topic", topic, ORIGIN, mean_by_position)
+TOPIC = Rule("l_eval.exam_topic", topic, ORIGIN, mean_by_position, parts=by_position)
 ROUGE = Rule("l_eval.rouge_geometric_mean", rouge, ORIGIN, geometric_mean)

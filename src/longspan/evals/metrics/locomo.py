@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import string
-from collections import Counter
 
+from longspan.evals.metrics.overlap import f1
 from longspan.evals.metrics.pooled import pooled
 from longspan.evals.metrics.porter import stem
 from longspan.evals.task import Rule, Sample
@@ -24,12 +24,7 @@ def normalize(text: str) -> str:
 
 def token_f1(prediction: str, reference: str) -> float:
     """F1 over the stems of both texts' words."""
-    ours, theirs = (Counter(map(stem, normalize(text).split())) for text in (prediction, reference))
-    common = sum((ours & theirs).values())
-    if not common:
-        return 0.0
-    precision, recall = common / sum(ours.values()), common / sum(theirs.values())
-    return 2 * precision * recall / (precision + recall)
+    return f1(*([stem(word) for word in normalize(text).split()] for text in (prediction, reference)))
 
 
 def list_f1(prediction: str, reference: str) -> float:

@@ -13,11 +13,10 @@ Quirks that are kept, because published scores have them:
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
 
-from longspan.core.errors import InputError
+from longspan.evals.metrics.chinese import segment, spaced
 from longspan.evals.metrics.overlap import f1, normalize_chinese, word_f1
 from longspan.evals.metrics.rouge import distinct_rouge_l
 from longspan.evals.task import Graded, Rule, Sample, mean
@@ -46,17 +45,17 @@ def qa_f1_chinese(prediction: str, answer: str, _: Sample) -> float:
 
 def rouge(prediction: str, answer: str, _: Sample) -> float:
     """ROUGE-L of the package rouge, its recursion limit included."""
-    return distinct_rouge_l(prediction, answer, deepest=DEEPEST)
+    return distinct_rouge_l(prediction, answer, deepest=DEEPEST).f
 
 
 def rouge_chinese(prediction: str, answer: str, _: Sample) -> float:
     """The same of the words that jieba cuts; 0 for two texts of together about a thousand words, that limit's doing."""
-    return distinct_rouge_l(*map(_spaced, (prediction, answer)), deepest=DEEPEST_CHINESE)
+    return distinct_rouge_l(*map(spaced, (prediction, answer)), deepest=DEEPEST_CHINESE).f
 
 
 def rouge_chinese_unlimited(prediction: str, answer: str, _: Sample) -> float:
     """The same for texts of any length."""
-    return distinct_rouge_l(*map(_spaced, (prediction, answer)))
+    return distinct_rouge_l(*map(spaced, (prediction, answer))).f
 
 
 def classification(prediction: str, answer: str, sample: Sample) -> float:
@@ -89,18 +88,6 @@ def code_similarity(prediction: str, answer: str, _: Sample) -> float:
     return round(100 * SequenceMatcher(None, line, answer).ratio()) / 100 if line and answer else 0.0
 
 
-def segment(text: str) -> list[str]:
-    """Words of a Chinese text as jieba cuts them; InputError where jieba is not installed."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its source has escapes that newer Pythons warn of
-            import jieba
-    except ImportError:
-        raise InputError("Chinese words are cut by jieba: install it with `pip install 'longspan[chinese]'`") from None
-    jieba.setLogLevel("ERROR")
-    return list(jieba.cut(text, cut_all=False))
-
-
 def by_length(graded: Sequence[Graded]) -> Mapping[str, float]:
     """LongBench-E's mean scores by length, 0 to 1, of those lengths that there are."""
     found: dict[str, list[Graded]] = {}
@@ -124,10 +111,6 @@ def best(score: Score, *, first_line: bool = False) -> Callable[[str, Sample], f
         return max((score(text, answer, sample) for answer in sample.answers), default=0.0)
 
     return grade
-
-
-def _spaced(text: str) -> str:
-    return " ".join(segment(text))
 
 
 QA_F1 = Rule("longbench.qa_f1", best(qa_f1), ORIGIN)

@@ -46,5 +46,5 @@ def parts(graded: Sequence[Graded]) -> Mapping[str, float]:
 
 _LENGTHS = {"short": "Short", "medium": "Medium"}
 _COLUMNS = ("Overall", "Easy", "Hard", "Short", "Medium", "Long")
-CHOICE = Rule("longbench_v2.choice", choice, ORIGIN)
-COMPENSATED = Rule("longbench_v2.compensated", compensated, ORIGIN)
+CHOICE = Rule("longbench_v2.choice", choice, ORIGIN, parts=parts)
+COMPENSATED = Rule("longbench_v2.compensated", compensated, ORIGIN, parts=parts)

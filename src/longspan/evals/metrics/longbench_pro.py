@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from math import log2
 
-from longspan.evals.metrics.longbench import segment
+from longspan.evals.metrics import overlap
+from longspan.evals.metrics.chinese import spaced
 from longspan.evals.metrics.rouge import distinct_rouge_l
 from longspan.evals.task import Graded, Rule, Sample
 
@@ -32,12 +33,7 @@ def accuracy(prediction: str, sample: Sample) -> float:
 
 def f1(prediction: str, sample: Sample) -> float:
     """F1 of the sets of lines."""
-    ours, theirs = set(_lines(prediction)), set(_references(sample))
-    both = len(ours & theirs)
-    if not both:
-        return 0.0
-    precision, recall = both / len(ours), both / len(theirs)
-    return 2 * precision * recall / (precision + recall)
+    return overlap.f1(list(set(_lines(prediction))), list(set(_references(sample))))
 
 
 def lines_found(prediction: str, sample: Sample) -> float:
@@ -74,8 +70,8 @@ def summary(prediction: str, sample: Sample) -> float:
     ours = " ".join(prediction.lower().split())
     texts = [ours, *_references(sample)]
     if sample.data.get("language") == "Chinese":
-        texts = [" ".join(segment(text)) for text in texts]
-    return max((distinct_rouge_l(texts[0], reference) for reference in texts[1:]), default=0.0)
+        texts = [spaced(text) for text in texts]
+    return max((distinct_rouge_l(texts[0], reference).f for reference in texts[1:]), default=0.0)
 
 
 def mean_by_question(graded: Sequence[Graded]) -> float:

@@ -7,10 +7,10 @@ import re
 import string
 from collections.abc import Callable, Sequence
 
+from longspan.evals.metrics.overlap import normalize
 from longspan.evals.task import Rule, Sample
 
 ORIGIN = "princeton-pli/LongProc 78e873a"
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
 _UNTOLD = re.compile(r"\b(a|an|the|on|in|at|step|thinks|think|believes|believe|is|are|of|location|know|knows|belief)\b")
 _MARKS = str.maketrans("", "", string.punctuation)
 _OPERATIONS: dict[str, Callable[[int, int], float]] = {
@@ -58,7 +58,7 @@ def _table(text: str) -> list[tuple[str, ...]]:
 
 
 def _cell(text: str) -> str:
-    return "".join(_ARTICLES.sub(" ", text.lower().translate(_MARKS)).split())
+    return normalize(text.lower()).replace(" ", "")
 
 
 def route(prediction: str, sample: Sample) -> float:
@@ -193,7 +193,7 @@ def lines_before_error(prediction: str, sample: Sample) -> float:
 
 
 def _plain(text: str) -> list[str]:
-    lines = (" ".join(_ARTICLES.sub(" ", line.casefold().translate(_MARKS)).split()) for line in text.splitlines())
+    lines = (normalize(line.casefold()) for line in text.splitlines())
     return [line for line in lines if line]
 
 

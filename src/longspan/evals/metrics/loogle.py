@@ -9,13 +9,12 @@ from __future__ import annotations
 import ast
 import math
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from longspan.core.errors import InputError
 from longspan.evals.metrics.pooled import pooled
-from longspan.evals.metrics.rouge_pypi import rouge_l, rouge_n
+from longspan.evals.metrics.rouge import distinct_rouge_l, distinct_rouge_n, ngrams
 from longspan.evals.task import Graded, Rule, Sample
 
 ORIGIN = "bigai-nlco/LooGLE 6734382"
@@ -95,29 +94,29 @@ def _masks(sample: Sample) -> dict[str, str]:
 
 def _clipped(ours: list[str], theirs: list[str], n: int) -> int:
     """N-grams of the reply that the reference has too, each as often as it is there."""
-    counts = [Counter(tuple(words[at : at + n]) for at in range(len(words) - n + 1)) for words in (ours, theirs)]
-    return sum((counts[0] & counts[1]).values())
+    return (ngrams(ours, n) & ngrams(theirs, n)).total()
 
 
 def _shares_a_word(value: Any, entity: str) -> bool:
     return isinstance(value, str) and bool(set(value.split()) & set(entity.split()))
 
 
-def _text(prediction: str) -> str:
-    return prediction or "None"
+def _of_texts(name: str, score: Callable[[str, str], float]) -> Rule:
+    return pooled(
+        Rule(f"loogle.{name}", lambda reply, sample: score(reply or "None", sample.answers[0]), ORIGIN, scale=1)
+    )
 
 
-BLEU_1 = Rule("loogle.bleu_1", lambda reply, sample: bleu(_text(reply), sample.answers[0], 1), ORIGIN, scale=1)
-BLEU_4 = Rule("loogle.bleu_4", lambda reply, sample: bleu(_text(reply), sample.answers[0], 4), ORIGIN, scale=1)
-ROUGE_1 = Rule(
-    "loogle.rouge_1", lambda reply, sample: rouge_n(_text(reply), sample.answers[0], 1).recall, ORIGIN, scale=1
-)
-ROUGE_2 = Rule(
-    "loogle.rouge_2", lambda reply, sample: rouge_n(_text(reply), sample.answers[0], 2).recall, ORIGIN, scale=1
-)
-ROUGE_L = Rule("loogle.rouge_l", lambda reply, sample: rouge_l(_text(reply), sample.answers[0]).recall, ORIGIN, scale=1)
-TEXT = {"bleu_1": BLEU_1, "bleu_4": BLEU_4, "rouge_1": ROUGE_1, "rouge_2": ROUGE_2, "rouge_l": ROUGE_L}
-TEXT = {name: pooled(rule) for name, rule in TEXT.items()}
+TEXT = {
+    name: _of_texts(name, score)
+    for name, score in {
+        "bleu_1": lambda reply, answer: bleu(reply, answer, 1),
+        "bleu_4": lambda reply, answer: bleu(reply, answer, 4),
+        "rouge_1": lambda reply, answer: distinct_rouge_n(reply, answer, 1).recall,
+        "rouge_2": lambda reply, answer: distinct_rouge_n(reply, answer, 2).recall,
+        "rouge_l": lambda reply, answer: distinct_rouge_l(reply, answer).recall,
+    }.items()
+}
 CLOZE_EXACT = pooled(Rule("loogle.exact_match", exact, ORIGIN, by_masks, scale=1))
 CLOZE_PARTIAL = pooled(Rule("loogle.partial_match", partial, ORIGIN, by_masks, scale=1))
 JUDGED_ANSWER = pooled(Rule("loogle.gpt4_true", judged, ORIGIN, readable, scale=1))

@@ -40,14 +40,20 @@ def pooled(rule: Rule) -> Rule:
         scores = [rule.grade(reply, part) for reply, part in unbundle(prediction, sample)]
         return sum(scores) / len(scores)
 
-    def total(graded: Sequence[Graded]) -> float:
+    def apart(graded: Sequence[Graded]) -> list[Graded]:
         single: list[Graded] = []
         for each in graded:
             if PARTS not in each.sample.data:
                 single.append(each)
                 continue
-            parts = unbundle(each.prediction, each.sample)
-            single += [Graded(part, reply, rule.grade(reply, part)) for reply, part in parts]
-        return rule.total(single)
+            pairs = unbundle(each.prediction, each.sample)
+            single += [Graded(part, reply, rule.grade(reply, part)) for reply, part in pairs]
+        return single
 
-    return replace(rule, grade=grade, total=total)
+    parts = rule.parts
+    return replace(
+        rule,
+        grade=grade,
+        total=lambda graded: rule.total(apart(graded)),
+        parts=parts and (lambda graded: parts(apart(graded))),
+    )

@@ -26,8 +26,8 @@ def places(reply: str, reference: Sequence[str]) -> list[int] | None:
 
     The reply's first mention of each event's number counts, Roman or Arabic.
     """
-    named = [_roman(numeral) for numeral in _NUMERAL.findall(reply)]
-    wanted = [_roman(numeral) for numeral in reference]
+    named = [roman(numeral) for numeral in _NUMERAL.findall(reply)]
+    wanted = [roman(numeral) for numeral in reference]
     order = [numeral for numeral in dict.fromkeys(named) if numeral in wanted]
     return [order.index(numeral) for numeral in wanted] if len(order) == len(wanted) else None
 
@@ -93,7 +93,8 @@ def nearness(name: str, prediction: str, sample: Sample) -> float:
     return 0.0 if order is None or not farthest else 1 - DISTANCES[name](order) / farthest
 
 
-def _roman(numeral: str) -> str:
+def roman(numeral: str) -> str:
+    """A numeral from 1 to 12 in Roman form; any other as it is."""
     return ROMAN[int(numeral) - 1] if numeral.isdecimal() and 1 <= int(numeral) <= len(ROMAN) else numeral
 
 
@@ -109,7 +110,8 @@ DISTANCES: dict[str, Distance] = {
     "sdd": swap_distances,
 }
 OFFICIAL = {
-    name: pooled(Rule(f"loogle.reorder_{name}", partial(official, name), ORIGIN, first_record)) for name in DISTANCES
+    name: pooled(Rule(f"loogle.reorder_{name}", partial(official, name), ORIGIN, first_record, lower=True))
+    for name in DISTANCES
 }
 OURS = {
     name: pooled(Rule(f"longspan.reorder_{name}", partial(nearness, name), "https://arxiv.org/abs/2311.04939"))

@@ -1,8 +1,9 @@
 """ROUGE (https://aclanthology.org/W04-1013) as two packages compute it, to the last digit: their scores differ.
 
 `rouge_n`, `rouge_l` and `rouge_l_lines` are rouge_score 0.1.2 without stemmer (its rouge1, rougeL and rougeLsum):
-tokens are runs of a-z and 0-9 in lower case, counted as often as they occur. `distinct_rouge_l` is the package rouge
-1.0.1: words between spaces, cut into sentences at full stops, each counted once however often it occurs.
+tokens are runs of a-z and 0-9 in lower case, counted as often as they occur. `distinct_rouge_n` and `distinct_rouge_l`
+are the package rouge 1.0.1: words between spaces, cut into sentences at full stops, each counted once however often it
+occurs.
 """
 
 from __future__ import annotations
@@ -11,10 +12,24 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from longspan.evals.metrics.subsequence import common, trace
 
 _TOKEN = re.compile("[a-z0-9]+")
+
+
+class Rouge(NamedTuple):
+    """A score's two sides and their harmonic mean."""
+
+    recall: float
+    """Share of the reference that the reply has."""
+    precision: float
+    """Share of the reply that the reference has."""
+    f: float
+
+
+NOTHING = Rouge(0.0, 0.0, 0.0)
 
 
 def tokens(text: str) -> list[str]:
@@ -24,7 +39,7 @@ def tokens(text: str) -> list[str]:
 
 def rouge_n(prediction: str, reference: str, n: int) -> float:
     """F of the n-grams that both have, each as often as the one that has it less often."""
-    ours, theirs = _ngrams(tokens(prediction), n), _ngrams(tokens(reference), n)
+    ours, theirs = ngrams(tokens(prediction), n), ngrams(tokens(reference), n)
     both = (ours & theirs).total()
     return _f(both / max(1, ours.total()), both / max(1, theirs.total()))
 
@@ -57,33 +72,47 @@ def rouge_l_lines(prediction: str, reference: str) -> float:
     return _f(hits / sizes[0], hits / sizes[1])
 
 
-def distinct_rouge_l(prediction: str, reference: str, *, deepest: int = 0) -> float:
-    """F of ROUGE-L over distinct words, sentence by sentence; 0 where a text has nothing but full stops.
+def distinct_rouge_n(prediction: str, reference: str, n: int) -> Rouge:
+    """ROUGE-N over distinct n-grams, across sentences; zeros where a text has nothing but full stops."""
+    texts = [[*chain.from_iterable(_sentences(text))] for text in (prediction, reference)]
+    if not all(texts):
+        return NOTHING
+    ours, theirs = (set(ngrams(words, n)) for words in texts)
+    return _distinct(len(ours & theirs), len(ours), len(theirs))
+
+
+def distinct_rouge_l(prediction: str, reference: str, *, deepest: int = 0) -> Rouge:
+    """ROUGE-L over distinct words, sentence by sentence; zeros where a text has nothing but full stops.
 
     The package follows the subsequence of two sentences by recursion, a call for each step, and fails at Python's
-    limit: with `deepest` above 0, the score is 0 where more calls would be needed.
+    limit: with `deepest` above 0, the score is zeros where more calls would be needed.
     """
     ours, theirs = _sentences(prediction), _sentences(reference)
     if not ours or not theirs:
-        return 0.0
+        return NOTHING
     union: set[str] = set()
     for sentence in theirs:
         for other in ours:
             steps = list(trace(sentence, other, ties="other"))
             if deepest and len(steps) >= deepest:
-                return 0.0
+                return NOTHING
             union.update(sentence[at] for at in steps if at is not None)
-    precision = len(union) / len(set().union(*ours))
-    recall = len(union) / len(set().union(*theirs))
-    return 2.0 * (precision * recall / (precision + recall + 1e-8))
+    return _distinct(len(union), len(set().union(*ours)), len(set().union(*theirs)))
+
+
+def ngrams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
+    """Runs of `n` words, each with how often it occurs."""
+    return Counter(tuple(words[at : at + n]) for at in range(len(words) - n + 1))
 
 
 def _sentences(text: str) -> list[list[str]]:
     return [" ".join(part.split()).split(" ") for part in text.split(".") if part]
 
 
-def _ngrams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(words[at : at + n]) for at in range(len(words) - n + 1))
+def _distinct(both: int, ours: int, theirs: int) -> Rouge:
+    precision = both / ours if ours else 0.0
+    recall = both / theirs if theirs else 0.0
+    return Rouge(recall, precision, 2 * (precision * recall / (precision + recall + 1e-8)))
 
 
 def _union(line: list[str], others: list[list[str]]) -> list[str]:

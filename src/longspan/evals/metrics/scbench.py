@@ -1,25 +1,19 @@
 """SCBench's rules, which it took from InfiniteBench and RepoQA and changed. https://arxiv.org/abs/2412.10319"""
 
-# ruff: noqa: RUF001 - the marks are Chinese
-
 from __future__ import annotations
 
 import re
-import string
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import exp, isfinite, log
 from typing import Any
 
+from longspan.evals.metrics.overlap import f1, normalize_chinese
+from longspan.evals.metrics.rouge import ngrams, rouge_l_lines
 from longspan.evals.task import Graded, Rule, Sample, mean
 
 ORIGIN = "microsoft/MInference fb56c91"
 Grader = Callable[[str, Any], float]
 """A reply and the reference as the data has it, to a score."""
-WIDE = (
-    "！？｡。＂＃＄％＆＇（）＊＋，－／：；＜＝＞＠［＼］＾＿｀｛｜｝～｟｠｢｣"
-    "､、〃》「」『』【】〔〕〖〗〘〙〚〛〜〝〞〟〰〾〿–—‘’‛“”„‟…‧﹏."
-)
 SIMILAR = 0.8
 """Similarity from which a function counts as found."""
 _NUMBER = re.compile(r"\d+\.\d+|\d+")
@@ -88,23 +82,13 @@ def choice(reply: str, label: Any) -> float:
 
 def chinese_f1(reply: str, label: Any) -> float:
     """F1 of characters without punctuation and spaces. Quirk kept: the best over the characters of a text reference."""
-    ours = _characters(reply)
-    return max((_f1(ours, _characters(item)) for item in label), default=0.0)
+    ours = normalize_chinese(reply)
+    return max((f1(ours, normalize_chinese(item)) for item in label), default=0.0)
 
 
 def rouge_l_sum(reply: str, label: Any) -> float:
     """F of rouge_score's rougeLsum without stemmer; sentences are lines."""
-    ours, theirs = ([_tokens(line) for line in text.split("\n") if line] for text in (reply, str(label)))
-    left, wanted = (Counter(token for line in lines for token in line) for lines in (ours, theirs))
-    sizes = left.total(), wanted.total()
-    hits = 0
-    for line in theirs:
-        for at in sorted({at for other in ours for at in _common(line, other)}):
-            if left[line[at]] > 0 and wanted[line[at]] > 0:
-                hits += 1
-                left[line[at]] -= 1
-                wanted[line[at]] -= 1
-    return 2 * hits / sum(sizes) if hits else 0.0
+    return rouge_l_lines(reply, str(label))
 
 
 def similarity(reply: str, function: str) -> float:
@@ -115,7 +99,7 @@ def similarity(reply: str, function: str) -> float:
         return 0.0
     logs, zeros = 0.0, 0
     for n in range(1, 5):
-        both, total = (_ngrams(ours, n) & _ngrams(theirs, n)).total(), max(1, len(ours) - n + 1)
+        both, total = (ngrams(ours, n) & ngrams(theirs, n)).total(), max(1, len(ours) - n + 1)
         if not both and n == 1:
             return 0.0
         if not both and len(ours) > 1:
@@ -164,43 +148,6 @@ def grade(reply: str, sample: Sample) -> float:
 
 def _mean(numbers: Sequence[float]) -> float:
     return sum(numbers) / len(numbers) if numbers else 0.0
-
-
-def _characters(text: str) -> str:
-    return "".join(text.lower().translate(str.maketrans("", "", string.punctuation + WIDE)).split())
-
-
-def _f1(ours: str, theirs: str) -> float:
-    both = (Counter(ours) & Counter(theirs)).total()
-    return 2 * both / (len(ours) + len(theirs)) if both else 0.0
-
-
-def _tokens(text: str) -> list[str]:
-    return re.findall("[a-z0-9]+", text.lower())
-
-
-def _common(line: Sequence[str], other: Sequence[str]) -> list[int]:
-    """Places in `line` of the longest common subsequence that rouge_score finds."""
-    table = [[0] * (len(other) + 1)]
-    for token in line:
-        row = [0]
-        for column, against in enumerate(other):
-            row.append(table[-1][column] + 1 if token == against else max(table[-1][column + 1], row[-1]))
-        table.append(row)
-    found, at, column = [], len(line), len(other)
-    while at and column:
-        if line[at - 1] == other[column - 1]:
-            at, column = at - 1, column - 1
-            found.append(at)
-        elif table[at][column - 1] > table[at - 1][column]:
-            column -= 1
-        else:
-            at -= 1
-    return found
-
-
-def _ngrams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(words[at : at + n]) for at in range(len(words) - n + 1))
 
 
 def _alike(reply: str, label: Any) -> float:
