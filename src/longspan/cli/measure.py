@@ -130,7 +130,8 @@ def _show(result: dict[str, Any]) -> None:
         said = f"{more}{rule['length']:,} tokens" if rule["length"] else "none of the lengths asked"
         out().print(
             f"effective length, {rule['rule']}: {said} "
-            f"(score alone: {rule['point']:,}, 95 % interval {rule['low']:,} to {rule['high']:,})",
+            f"(by the score alone {_tokens(rule['point'])}; redrawn samples give {_tokens(rule['low'])} to "
+            f"{_tokens(rule['high'])})",
             markup=False,
             soft_wrap=True,
         )
@@ -144,6 +145,10 @@ def _show(result: dict[str, Any]) -> None:
             markup=False,
         )
     out().print(f"report: {result['report']}", markup=False, soft_wrap=True)
+
+
+def _tokens(length: int) -> str:
+    return f"{length:,}" if length else "none"
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

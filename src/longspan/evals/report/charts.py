@@ -118,7 +118,7 @@ def paint_abilities(cells: Sequence[Cell]) -> Callable[[Axes], None]:
                 error_kw={"linewidth": 0.7},
                 label=short(length),
             )
-        axes.set_xticks(range(len(names)), names)
+        axes.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names])
         axes.set(ylabel="score", ylim=(0, 103))
         axes.legend(title="tokens", fontsize=7, title_fontsize=7, frameon=False, bbox_to_anchor=(1.0, 1.0))
 
