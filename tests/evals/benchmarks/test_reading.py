@@ -3,7 +3,7 @@ from zipfile import ZipFile
 import pytest
 
 from longspan.core.errors import InputError
-from longspan.evals.benchmarks.reading import field, json_list, pieces, records, require, rows, short_id
+from longspan.evals.benchmarks.reading import field, json_list, pieces, records, require, rows, short_id, texts
 
 
 def test_the_first_name_that_is_there_is_read_and_all_are_named_where_none_is(tmp_path):
@@ -57,3 +57,8 @@ def test_a_missing_field_is_named_with_those_there_are():
 def test_ids_are_those_of_the_parts_and_no_others():
     assert short_id("a", 1) == short_id("a", "1") != short_id("a1")
     assert len(short_id("a")) == 16
+
+
+def test_references_are_texts_one_or_several():
+    assert texts([1, "a"]) == ("1", "a")
+    assert texts(2.5) == ("2.5",)

@@ -1,6 +1,6 @@
 import pytest
 
-from longspan.evals.metrics.overlap import f1, normalize, normalize_chinese, word_f1
+from longspan.evals.metrics.overlap import f1, harmonic, normalize, normalize_chinese, word_f1
 
 
 def test_punctuation_goes_before_articles_as_in_squad():
@@ -21,3 +21,8 @@ def test_the_best_reference_counts():
     assert word_f1("The Eiffel Tower", ["eiffel", "tower of Eiffel in Paris"]) == pytest.approx(2 / 3)
     assert word_f1("the eiffel tower!", ["x", "Eiffel tower"]) == 1
     assert word_f1("anything", []) == 0
+
+
+def test_the_harmonic_mean_of_nothing_is_nothing():
+    assert harmonic(0.5, 1) == pytest.approx(2 / 3)
+    assert harmonic(0, 0) == harmonic(1, 0) == 0

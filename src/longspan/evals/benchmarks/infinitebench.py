@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
-from longspan.evals.benchmarks.reading import field, our_prompts, pieces, rows
+from longspan.evals.benchmarks.reading import field, our_prompts, pieces, rows, texts
 from longspan.evals.metrics import infinitebench as rules
 from longspan.evals.task import Ability, Card, Level, Published, Rule, Sample
 
@@ -80,7 +80,7 @@ def load(task: str, name: str, folder: Path) -> Iterator[Sample]:
             before=before,
             context=str(record["content"] if "content" in record else field(record, "context", where)),
             after=after,
-            answers=_texts(label),
+            answers=texts(label),
             max_tokens=SOURCES[name].tokens,
             data={"label": label, "prompt": origin},
         )
@@ -99,15 +99,11 @@ def read(task: str, name: str, record: Mapping[str, Any]) -> tuple[str, Sample]:
         before="",
         context="",
         after="",
-        answers=_texts(label),
+        answers=texts(label),
         max_tokens=0,
         data={"label": label},
     )
     return prediction, sample
-
-
-def _texts(label: Any) -> tuple[str, ...]:
-    return tuple(map(str, label)) if isinstance(label, list) else (str(label),)
 
 
 def _check(label: Any, name: str) -> None:

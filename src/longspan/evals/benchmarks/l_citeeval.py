@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longspan.evals.benchmarks.reading import field, find, json_file, official_record, require, short_id
+from longspan.evals.benchmarks.reading import field, find, json_file, official_record, require, short_id, texts
 from longspan.evals.metrics import l_citeeval as rules
 from longspan.evals.task import Ability, Card, Published, Rule, Sample
 
@@ -55,7 +55,7 @@ def load(task: str, cites: bool, folder: Path) -> Iterator[Sample]:
             before=before,
             context="".join(_passage(doc, index, style) for index, doc in enumerate(docs)),
             after=after,
-            answers=_answers(field(row, "answer", f"{path}, row {number}")),
+            answers=texts(field(row, "answer", f"{path}, row {number}")),
             max_tokens=TOKENS[task],
             data={"prompt": "official" if theirs else "longspan", **data},
         )
@@ -72,7 +72,7 @@ def read(task: str, cites: bool, record: Mapping[str, Any]) -> tuple[str, Sample
         before="",
         context="",
         after="",
-        answers=_answers(record["answer"]),
+        answers=texts(record["answer"]),
         max_tokens=0,
         data=_data(task, record, cites),
     )
@@ -89,16 +89,12 @@ def _data(task: str, row: Mapping[str, Any], cites: bool) -> dict[str, Any]:
         if not data["gold"]:
             raise ValueError("docs: no passage counts stars")
     elif task == "niah" and cites:
-        data["gold"] = [index for index, doc in enumerate(row["docs"]) if _answers(row["answer"])[0] in _text(doc)][:1]
+        data["gold"] = [index for index, doc in enumerate(row["docs"]) if texts(row["answer"])[0] in _text(doc)][:1]
     elif cites:
         data["docs"] = list(row["docs"])
         if "entailments" in row:
             data["entailments"] = list(row["entailments"])
     return data
-
-
-def _answers(value: Any) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
 
 
 def _text(doc: Any) -> str:

@@ -106,6 +106,11 @@ def short_id(*parts: object) -> str:
     return digest_of(*map(str, parts))[:16]
 
 
+def texts(value: Any) -> tuple[str, ...]:
+    """References as texts, of a list or of a single one."""
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
 def lettered(options: Iterable[str], letters: str = "ABCDEFGH") -> str:
     """Options one a line, each behind its letter."""
     return "\n".join(f"{letter}: {option}" for letter, option in zip(letters, options, strict=False))

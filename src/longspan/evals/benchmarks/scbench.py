@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from longspan.core.errors import InputError
-from longspan.evals.benchmarks.reading import require, short_id
+from longspan.evals.benchmarks.reading import require, short_id, texts
 from longspan.evals.data import json_lines
 from longspan.evals.metrics.scbench import GRADERS, MANY_SHOT_OURS, rule
 from longspan.evals.task import Ability, Card, Level, Published, Rule, Sample
@@ -59,7 +59,7 @@ def load(folder: Path, *, task: str, name: str) -> Iterator[Sample]:
                     before=BEFORE[task] + "\n\n",
                     context=text,
                     after=f"\n\n{so_far}{question}",
-                    answers=_texts(_label(subtask, turn)),
+                    answers=texts(_label(subtask, turn)),
                     max_tokens=800 if task == "summary_with_needles" and subtask == "summary" else TOKENS[subtask],
                     group=str(row.get("id", line)),
                     data={
@@ -94,7 +94,7 @@ def read(record: Mapping[str, Any], *, task: str, name: str) -> tuple[str, Sampl
         before="",
         context="",
         after="",
-        answers=_texts(label),
+        answers=texts(label),
         max_tokens=0,
         group=str(record.get("id", "")),
         data={
@@ -128,10 +128,6 @@ def _label(task: str, turn: Mapping[str, Any]) -> Any:
     if task == "choice_eng":
         return [answer, LETTERS[list(turn["options"]).index(answer)]]
     return [answer] if task == "qa_eng" else answer
-
-
-def _texts(label: Any) -> tuple[str, ...]:
-    return tuple(map(str, label)) if isinstance(label, list) else (str(label),)
 
 
 def _published(task: str, grading: Rule, suffix: str = "") -> Published:

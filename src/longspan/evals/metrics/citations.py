@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from longspan.evals.metrics.overlap import harmonic
+
 Entails = Callable[[tuple[int, ...], int], bool]
 """Passages by index and a sentence by index, to whether the passages entail it."""
 Nli = Callable[[str, str], bool]
@@ -93,5 +95,4 @@ def _needed(ids: list[int], id_: int, number: int, entails: Entails) -> bool:
 
 
 def _harmonic(recall: float, precision: float) -> Citations:
-    both = recall + precision
-    return Citations(recall, precision, 2 * recall * precision / both if both else 0.0)
+    return Citations(recall, precision, harmonic(precision, recall))

@@ -7,6 +7,7 @@ from functools import cache
 from importlib import resources
 
 from longspan.core.errors import InputError
+from longspan.evals.metrics.overlap import harmonic
 from longspan.evals.task import Graded, Rule, Sample, mean
 
 HELLOBENCH = "Quehry/HelloBench d403282"
@@ -47,7 +48,7 @@ def f1_at(k: int) -> Rule:
         if not supported:
             return 0.0
         precision, recall = supported / (supported + not_supported), min(1.0, supported / k)
-        return 2 * precision * recall / (precision + recall)
+        return harmonic(precision, recall)
 
     return Rule(f"longfact.f1_at_{k}", grade, LONGFACT, decided_mean)
 

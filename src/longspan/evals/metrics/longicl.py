@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 
+from longspan.evals.metrics.overlap import harmonic
 from longspan.evals.task import Graded, Rule, Sample
 
 ORIGIN = "TIGER-AI-Lab/LongICLBench 9c5da3d"
@@ -91,7 +92,7 @@ def entity_counts(prediction: str, sample: Sample) -> Counts:
 def _f1(counts: Sequence[Counts], tiny: float) -> float:
     predicted, wanted, right = (sum(each[index] for each in counts) for index in range(3))
     precision, recall = (right / (total + tiny) if total + tiny else 0.0 for total in (predicted, wanted))
-    return 2 * precision * recall / (precision + recall) if right else 0.0
+    return harmonic(precision, recall)
 
 
 def _rule(name: str, count: Callable[[str, Sample], Counts], enough: int = 0) -> Rule:

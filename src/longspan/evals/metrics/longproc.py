@@ -7,7 +7,7 @@ import re
 import string
 from collections.abc import Callable, Sequence
 
-from longspan.evals.metrics.overlap import normalize
+from longspan.evals.metrics.overlap import harmonic, normalize
 from longspan.evals.task import Rule, Sample
 
 ORIGIN = "princeton-pli/LongProc 78e873a"
@@ -40,7 +40,7 @@ def row_f1(prediction: str, sample: Sample) -> float:
         return 0.0
     precision = sum(row in wanted for row in given) / len(given)
     recall = sum(row in given for row in wanted) / len(wanted)
-    return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
+    return harmonic(precision, recall)
 
 
 def _table(text: str) -> list[tuple[str, ...]]:

@@ -35,13 +35,15 @@ def normalize_chinese(text: str) -> str:
     return "".join(text.lower().translate(_CHINESE).split())
 
 
+def harmonic(precision: float, recall: float) -> float:
+    """The harmonic mean of two shares; 0 where both are."""
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
 def f1(prediction: Sequence[str], reference: Sequence[str]) -> float:
     """Harmonic mean of the shares of either that the other has too, repeated items counted; 0 without any."""
     both = (Counter(prediction) & Counter(reference)).total()
-    if not both:
-        return 0.0
-    precision, recall = both / len(prediction), both / len(reference)
-    return 2 * precision * recall / (precision + recall)
+    return harmonic(both / len(prediction), both / len(reference)) if both else 0.0
 
 
 def word_f1(prediction: str, references: Iterable[str]) -> float:

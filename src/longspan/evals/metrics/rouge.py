@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from longspan.evals.metrics.overlap import harmonic
 from longspan.evals.metrics.subsequence import common, trace
 
 _TOKEN = re.compile("[a-z0-9]+")
@@ -41,7 +42,7 @@ def rouge_n(prediction: str, reference: str, n: int) -> float:
     """F of the n-grams that both have, each as often as the one that has it less often."""
     ours, theirs = ngrams(tokens(prediction), n), ngrams(tokens(reference), n)
     both = (ours & theirs).total()
-    return _f(both / max(1, ours.total()), both / max(1, theirs.total()))
+    return harmonic(both / max(1, ours.total()), both / max(1, theirs.total()))
 
 
 def rouge_l(prediction: str, reference: str) -> float:
@@ -50,7 +51,7 @@ def rouge_l(prediction: str, reference: str) -> float:
     if not ours or not theirs:
         return 0.0
     both = common(theirs, ours)
-    return _f(both / len(ours), both / len(theirs))
+    return harmonic(both / len(ours), both / len(theirs))
 
 
 def rouge_l_lines(prediction: str, reference: str) -> float:
@@ -69,7 +70,7 @@ def rouge_l_lines(prediction: str, reference: str) -> float:
                 hits += 1
                 left_ours[token] -= 1
                 left_theirs[token] -= 1
-    return _f(hits / sizes[0], hits / sizes[1])
+    return harmonic(hits / sizes[0], hits / sizes[1])
 
 
 def distinct_rouge_n(prediction: str, reference: str, n: int) -> Rouge:
@@ -118,7 +119,3 @@ def _distinct(both: int, ours: int, theirs: int) -> Rouge:
 def _union(line: list[str], others: list[list[str]]) -> list[str]:
     found = {at for other in others for at in trace(line, other, ties="one") if at is not None}
     return [line[at] for at in sorted(found)]
-
-
-def _f(precision: float, recall: float) -> float:
-    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
