@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,25 +39,16 @@ def command(words: tuple[str, ...], as_json: bool, dry_run: bool, **options: Any
     """
     from longspan.archive import Archive
     from longspan.cli.console import bars
+    from longspan.cli.recording import recorded
     from longspan.core.errors import InputError
 
     if len(words) < 2:
         raise InputError('name at least one file and then the question: longspan ask book.pdf "Who ...?"')
     *files, question = words
-    archive = Archive()
     settings = {"question": question, "files": files, **options}
-    run = None if dry_run else archive.start("ask", settings)
-    status, result = "failed", {}
-    try:
-        with bars() as progress:
-            result = _ask(files, question, options, archive=archive, progress=progress, show=(dry_run, as_json))
-        status = "done"
-    except KeyboardInterrupt:
-        status = "stopped"
-        raise
-    finally:
-        if run is not None:
-            archive.finish(run, result, status=status)
+    noted: AbstractContextManager[dict[str, Any]] = nullcontext({}) if dry_run else recorded("ask", settings)
+    with noted as result, bars() as progress:
+        result |= _ask(files, question, options, archive=Archive(), progress=progress, show=(dry_run, as_json))
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
 

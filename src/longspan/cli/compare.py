@@ -26,24 +26,15 @@ def command(model: str | None, methods: tuple[str, ...], manifest: Path | None, 
     Writes scores with paired tests, and pictures of quality against memory and time. `plain` is the model as it was
     trained: longspan compare smollm2 --methods "plain; kv=snapkv:budget=512; kv=streaming_llm"
     """
-    from longspan.archive import Archive
     from longspan.cli.console import bars
+    from longspan.cli.recording import recorded
     from longspan.core.errors import InputError
 
     if (model is None) == (manifest is None):
         raise InputError("name a model and --methods, or a manifest with --manifest FILE: one of the two")
-    archive = Archive()
-    run = archive.start("compare", {"model": model, "methods": list(methods), "manifest": str(manifest or "")})
-    status, result = "failed", {}
-    try:
-        with bars() as progress:
-            result = _compare(model, methods, manifest, options, progress)
-        status = "done"
-    except KeyboardInterrupt:
-        status = "stopped"
-        raise
-    finally:
-        archive.finish(run, result, status=status)
+    settings = {"model": model, "methods": list(methods), "manifest": str(manifest or "")}
+    with recorded("compare", settings) as result, bars() as progress:
+        result |= _compare(model, methods, manifest, options, progress)
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
     else:

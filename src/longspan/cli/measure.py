@@ -29,22 +29,12 @@ def command(model: str | None, method: str, manifest: Path | None, as_json: bool
     report, pictures, every row, and a manifest that makes the run again. Prompts that do not fit are refused and
     counted, never cut unless --cut says so.
     """
-    from longspan.archive import Archive
     from longspan.cli.console import bars
+    from longspan.cli.recording import recorded
 
-    archive = Archive()
     settings = {"model": model, "method": method, "manifest": str(manifest or ""), **_plain(options)}
-    run = archive.start("measure", settings)
-    status, result = "failed", {}
-    try:
-        with bars() as progress:
-            result = _measure(model, method, manifest, options, progress)
-        status = "done"
-    except KeyboardInterrupt:
-        status = "stopped"
-        raise
-    finally:
-        archive.finish(run, result, status=status)
+    with recorded("measure", settings) as result, bars() as progress:
+        result |= _measure(model, method, manifest, options, progress)
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
     else:

@@ -77,16 +77,17 @@ def manifest_of(model: str, methods: Sequence[str], options: dict[str, Any], hay
     from longspan.core.errors import InputError
     from longspan.evals.manifest import Manifest
     from longspan.evals.questions import NAME
+    from longspan.evals.run import Source, check_judged
     from longspan.evals.subject import versions
     from longspan.evals.suites import expand
 
     if options["asker"] and not options["docs"]:
         raise InputError("--asker writes questions about your own documents: name them with --docs")
     tasks = expand("docs" if options["docs"] and options["tasks"] == "core" else options["tasks"])
-    return Manifest(
+    made = Manifest(
         model=model,
         methods=tuple(methods),
-        tasks=(*tasks, *([NAME] if options["asker"] else [])),
+        tasks=tuple(tasks),
         asker=options["asker"],
         lengths=read_lengths(options["lengths"]),
         samples=options["samples"],
@@ -97,6 +98,8 @@ def manifest_of(model: str, methods: Sequence[str], options: dict[str, Any], hay
         data=options["data"],
         versions=versions(),
     )
+    check_judged(Source(made, haystack))
+    return replace(made, tasks=(*tasks, NAME)) if made.asker else made
 
 
 def begin(

@@ -15,6 +15,9 @@ from longspan.core.errors import InputError
 NOISE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."
 LONGEST = 60
 """Words after which a sentence is taken to end: tables have none."""
+RULE = 3
+"""Times that one sign is left to stand in a row: the lines of tables would count as one word each, at many tokens."""
+_ROW = re.compile(rf"([^\w\s])\1{{{RULE},}}")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'(]?[A-Z0-9])|\n\s*\n")
 
 
@@ -29,7 +32,8 @@ class Haystack:
     @classmethod
     def of(cls, text: str, *, name: str = "") -> Haystack:
         """Cut a text into sentences; InputError where there are none."""
-        found = (piece.split() for piece in _SENTENCE.split(text))
+        short = _ROW.sub(lambda row: row[1] * RULE, text)
+        found = (piece.split() for piece in _SENTENCE.split(short))
         cut = tuple(" ".join(words[at : at + LONGEST]) for words in found for at in range(0, len(words), LONGEST))
         if not cut:
             raise InputError("the text to hide things in is empty: give one with sentences")

@@ -63,7 +63,7 @@ def distinct(random: Random, draw: Callable[[Random], str], n: int) -> list[str]
 
 
 def _listed(kind: str) -> tuple[str, ...]:
-    from wonderwords import RandomWord
+    from wonderwords import RandomWord, filter_profanity
 
-    words = RandomWord().filter(include_categories=[kind])
+    words = filter_profanity(RandomWord().filter(include_categories=[kind]))
     return tuple(sorted({word.lower() for word in words if word.isalpha()}))
