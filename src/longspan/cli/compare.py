@@ -77,8 +77,9 @@ def _compare(
     wanted = replace(wanted, digest=subjects[0].digest, device=subjects[0].device)
     folder = measuring.folder_of(wanted, options["out"], "again" if recorded else "compare")
     session = measuring.begin(wanted, hay, folder, options, again=again, progress=progress)
+    purse = measuring.purse_of(wanted, options, session.results.rows())
     with measuring.stoppable(folder):
-        measuring.ask_all(session, subjects, brake, None, options)
+        measuring.ask_all(session, subjects, brake, purse, options)
     rows, made = session.finish()
     standings = compare(rows, wanted.methods)
     report = write_comparison(folder, wanted, standings)
