@@ -141,7 +141,10 @@ def test_every_kind_of_value_is_read(root, made):
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("kvv=full", "unknown seam 'kvv' in 'kvv=full': did you mean 'kv'? There are: kv, pattern, positions, rope"),
+        (
+            "kvv=full",
+            "unknown seam 'kvv' in 'kvv=full': did you mean 'kv'? There are: draft, kv, pattern, pos",
+        ),
         ("kv=snapvk", "unknown kv method 'snapvk': did you mean 'snapkv'? There are: eviction, full, greedy, snapkv"),
         ("kv=", "unknown kv method ''"),
         ("snapkv", "'snapkv' names no seam: write kv=snapkv"),

@@ -214,3 +214,64 @@ class KVPolicy(Protocol):
     def open(self, layer: Layer) -> Store:
         """Open an empty store for one layer of one session."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Tokens guessed to come next."""
+
+    tokens: list[int]
+    probs_TV: Tensor | None = None
+    """The distribution that each was drawn from; None: each was certain."""
+
+
+Choose = Callable[[Tensor, Sequence[int]], tuple[int, Tensor]]
+"""From logits [V] and the text so far to a token, chosen as the reply's are, and the distribution [V] it came from."""
+
+
+class Reader(Protocol):
+    """The session that a draft guesses for."""
+
+    def sibling(self, *, positions: PositionMap | None = None, kv: KVPolicy | None = None) -> Sibling:
+        """Open another session on the same model, empty, with some choices of its method changed."""
+        ...
+
+
+class Sibling(Protocol):
+    """A session that a draft reads with."""
+
+    def prefill(self, prompts: Sequence[Sequence[int]]) -> Tensor:
+        """Read a text: logits [1, V] after its last token."""
+        ...
+
+    def decode(self, tokens_BT: Tensor) -> Tensor:
+        """Append tokens: logits [1, T, V]."""
+        ...
+
+    def rewind(self, tokens: int) -> None:
+        """Forget the last tokens."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the session holds."""
+        ...
+
+
+class Draft(Protocol):
+    """Guesses for one reply."""
+
+    def propose(self, text: Sequence[int], room: int, choose: Choose) -> Proposal:
+        """Guess at most `room` tokens that follow the text; the text only ever grows."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the draft holds."""
+        ...
+
+
+class Drafter(Protocol):
+    """Who guesses the next tokens: settings only, state lives in the drafts it opens."""
+
+    def open(self, reader: Reader) -> Draft | None:
+        """Open a draft for one reply; None: nothing is guessed."""
+        ...

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-import torch
 from torch import Tensor
 
+from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
-from longspan.decode.sampling import Sampling, generators, sample
+from longspan.core.types import Draft
+from longspan.decode.sampling import Sampling, generators
+from longspan.decode.step import Guessed, OneByOne
 from longspan.decode.stop import StopWatcher
 from longspan.decode.text import TextStream
 
@@ -27,6 +29,10 @@ class Engine(Protocol):
 
     def decode(self, tokens_BT: Tensor) -> Tensor:
         """Append tokens: logits [B, T, V]."""
+        ...
+
+    def rewind(self, tokens: int) -> None:
+        """Forget the last tokens, as guesses that fail need it."""
         ...
 
 
@@ -67,17 +73,27 @@ class Piece:
 class Generation:
     """Replies to a batch of prompts; iterate for the pieces as they come, read `replies` when done.
 
-    A row's reply depends on its own prompt, seed and settings only: rows that end early wait for the others.
+    A row's reply depends on its own prompt, seed and settings only: rows that end early wait for the others. With a
+    draft, one reply at a time is written, distributed as without.
     """
 
     def __init__(
-        self, engine: Engine, decode: Callable[[list[int]], str], *, limits: Limits, sampling: Sampling = GREEDY
+        self,
+        engine: Engine,
+        decode: Callable[[list[int]], str],
+        *,
+        limits: Limits,
+        sampling: Sampling = GREEDY,
+        draft: Draft | None = None,
     ) -> None:
         self._engine = engine
         self._decode = decode
         self._sampling = sampling
         self._limits = limits
+        self._draft = draft
         self.replies: list[Reply] = []
+        self.guesses: Guessed | None = None
+        """How the guesses of a draft fared; None without one."""
 
     def run(
         self, prompts: Sequence[Sequence[int]], *, progress: Progress = silent, seeds: Sequence[int] = ()
@@ -85,20 +101,29 @@ class Generation:
         """Read the prompts, then yield text until every row has ended; `seeds` are the rows' own (default: all 0)."""
         rows = range(len(prompts))
         self.replies = [Reply() for _ in rows]
-        draws = generators(self._sampling, seeds or [0] * len(prompts))
+        step = self._step(prompts, seeds or [0] * len(prompts))
         streams, stops = [TextStream(self._decode) for _ in rows], [StopWatcher(self._limits.stops) for _ in rows]
-        logits_BV = self._engine.prefill(prompts, progress=progress)
-        seen = [torch.tensor(list(prompt), device=logits_BV.device) for prompt in prompts]
+        new = step.first(self._engine.prefill(prompts, progress=progress))
         while True:
-            token_B = sample(logits_BV, self._sampling, seen=seen, generators=draws)
-            for row, token in enumerate(token_B.tolist()):
-                if text := self._take(self.replies[row], token, streams[row], stops[row]):
-                    yield Piece(row, text)
+            for row, tokens in enumerate(new):
+                for token in tokens:
+                    if text := self._take(self.replies[row], token, streams[row], stops[row]):
+                        yield Piece(row, text)
             if all(reply.finish for reply in self.replies):
                 return
-            if self._sampling.repetition_penalty != 1:
-                seen = [torch.cat([tokens, token_B[row : row + 1]]) for row, tokens in enumerate(seen)]
-            logits_BV = self._engine.decode(token_B[:, None])[:, -1]
+            new = step.next()
+
+    def _step(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> OneByOne | Guessed:
+        draws = generators(self._sampling, seeds)
+        if self._draft is None:
+            return OneByOne(self._engine, prompts, sampling=self._sampling, generators=draws)
+        if len(prompts) > 1:
+            raise InputError(f"draft= writes one reply at a time, not {len(prompts)}: leave it out for a batch")
+        most = self._limits.max_tokens
+        self.guesses = Guessed(
+            self._engine, prompts[0], self._draft, sampling=self._sampling, generator=draws[0], most=most
+        )
+        return self.guesses
 
     def _take(self, reply: Reply, token: int, stream: TextStream, stop: StopWatcher) -> str:
         """Add a token to a reply that goes on: its new text, held back where it may be part of a stop string."""

@@ -80,11 +80,15 @@ def sample(
     """Choose a token [B] for every row, on the logits' device; a row's draw depends on that row and generator alone."""
     if sampling.greedy:
         return _penalised(logits_BV, sampling.repetition_penalty, seen).argmax(1)
-    # One number per row, drawn and compared on the processor: the same seed draws the same on every device.
-    total_BV = probabilities(logits_BV, sampling, seen=seen).cpu().double().cumsum(1)
+    return draw(probabilities(logits_BV, sampling, seen=seen), generators)
+
+
+def draw(probs_BV: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Draw a token [B] from each row, which need not add up to 1; the same seed draws the same on every device."""
+    total_BV = probs_BV.cpu().double().cumsum(1)
     draw_B = torch.cat([torch.rand(1, dtype=torch.float64, generator=generator) for generator in generators])
     token_B1 = torch.searchsorted(total_BV, draw_B[:, None] * total_BV[:, -1:], right=True)
-    return token_B1[:, 0].to(logits_BV.device)
+    return token_B1[:, 0].to(probs_BV.device)
 
 
 def _penalised(logits_BV: Tensor, penalty: float, seen: Sequence[Tensor]) -> Tensor:

@@ -67,7 +67,9 @@ class Local:
 
         def run() -> Reply:
             with self._model.open(self._method, length=len(prompt) + max_tokens) as session:
-                generation = Generation(session, self._model.decode, sampling=sampling, limits=limits)
+                generation = Generation(
+                    session, self._model.decode, sampling=sampling, limits=limits, draft=session.draft()
+                )
                 for piece in generation.run([prompt], progress=self._progress):
                     if on_text is not None:
                         on_text(piece.text)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from longspan.core.spec import parse
-from longspan.core.types import KVPolicy, Pattern, PositionMap, Spectrum
+from longspan.core.types import Drafter, KVPolicy, Pattern, PositionMap, Spectrum
+from longspan.draft import plain as draft
 from longspan.kv.full import Full
 from longspan.pattern.dense import Dense
 from longspan.position import plain as position
@@ -21,6 +22,7 @@ class Method:
     positions: PositionMap = field(default_factory=position.Plain)
     pattern: Pattern = field(default_factory=Dense)
     kv: KVPolicy = field(default_factory=Full)
+    draft: Drafter = field(default_factory=draft.Plain)
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -13,7 +13,7 @@ from torch import Tensor
 from longspan.core.attend import Page, Seen, attend
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
-from longspan.core.types import EMPTY, Layer, Moment, Rotation, Store, Watch
+from longspan.core.types import EMPTY, Draft, KVPolicy, Layer, Moment, PositionMap, Rotation, Store, Watch
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
 from longspan.models.method import Method
@@ -41,6 +41,7 @@ class Session:
         self._watch = watch
         self._ropes = {kind: read_rope(model.get_decoder(), kind) for kind in layer_types(model.get_decoder())}
         self._stores: dict[int, Store] = {}
+        self._drafts: list[Draft] = []
         self._pages: dict[int, dict[Moment, Page]] = {}
         self._history: list[tuple[Tensor, Tensor]] = []
         self._angles: dict[str, tuple[Tensor, Tensor]] = {}
@@ -57,6 +58,9 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for draft in self._drafts:
+            draft.close()
+        self._drafts.clear()
         self._stores.clear()
         takeover.release(self._model)
 
@@ -97,6 +101,21 @@ class Session:
             store.truncate(length_B)
         text_BT, pos_BT = self._text()
         self._history = [(text_BT[:, :-tokens], pos_BT[:, :-tokens])] if tokens else self._history
+
+    def draft(self) -> Draft | None:
+        """Open what guesses the tokens of one reply, as the method says, until the session ends; None: nothing does."""
+        draft = self.method.draft.open(self)
+        self._drafts += [draft] if draft else []
+        return draft
+
+    def sibling(self, *, positions: PositionMap | None = None, kv: KVPolicy | None = None) -> Session:
+        """Open another session on the same model, empty, with some choices of its method changed, to be closed."""
+        method = replace(self.method, positions=positions or self.method.positions, kv=kv or self.method.kv)
+        return Session(self._model, method, length=self._expected).__enter__()
+
+    def close(self) -> None:
+        """Give back what the session holds, as the end of its `with` block does."""
+        self.__exit__(None, None, None)
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int) -> Tensor:
         """Store a layer's new keys and values, attend, let the store learn: output [B, H, T, D]."""

@@ -194,7 +194,7 @@ class Ask:
             if first:
                 chunk = stream_settings(self.model.window).chunk
                 session.prefill([asked.tokens[:first]], chunk=chunk, progress=listener.progress)
-            generation = Generation(session, self.model.decode, limits=limits)
+            generation = Generation(session, self.model.decode, limits=limits, draft=session.draft())
             for piece in generation.run([asked.tokens[first:]], progress=silent if first else listener.progress):
                 if listener.on_text is not None:
                     listener.on_text(piece.text)

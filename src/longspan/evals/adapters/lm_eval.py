@@ -89,7 +89,9 @@ class Longspan(LM):
         )
         limits = Limits(limit, tuple([until] if isinstance(until, str) else until), self._model.ends)
         with self._model.open(self._method, length=len(tokens) + limit) as session:
-            generation = Generation(session, self._model.decode, sampling=sampling, limits=limits)
+            generation = Generation(
+                session, self._model.decode, sampling=sampling, limits=limits, draft=session.draft()
+            )
             for _ in generation.run([tokens]):
                 pass
         return generation.replies[0].text

@@ -1,0 +1,54 @@
+"""What every drafter keeps to, found from its file."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tests.models.tiny_model import tiny_model
+
+from longspan.core.discover import entries
+from longspan.decode.generate import Generation, Limits
+from longspan.decode.sampling import Sampling
+from longspan.models.method import Method
+
+FAMILIES = ["llama", "qwen3", "gemma3"]
+SETTINGS: dict[str, str] = {}
+"""What a drafter needs to make sense at a tiny model's lengths."""
+METHODS = [
+    ":".join(filter(None, [entry.name, SETTINGS.get(entry.name, "")])) for entry in entries() if entry.seam == "draft"
+]
+PROMPTS = ["continue may only occur in a loop; it goes on with the next cycle of the loop; continue may", "A"]
+
+
+def written(model, prompt, method="", sampling=Sampling()):  # noqa: B008 - a frozen value
+    with model.open(Method.parse(method), length=400) as session:
+        generation = Generation(session, model.decode, limits=Limits(30), sampling=sampling, draft=session.draft())
+        list(generation.run([model.encode(prompt)]))
+        return generation.replies[0], session.nbytes()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("draft", METHODS)
+def test_greedy_text_is_that_of_the_model_alone(draft, prompt, family):
+    model = tiny_model(family)
+    for sampling in (Sampling(), Sampling(repetition_penalty=1.2)):
+        assert written(model, prompt, f"draft={draft}", sampling)[0] == written(model, prompt, "", sampling)[0]
+
+
+@pytest.mark.parametrize("draft", METHODS)
+def test_the_same_seed_draws_the_same(draft):
+    model, sampling = tiny_model(), Sampling(temperature=1.0, seed=3)
+    first, again = (written(model, PROMPTS[0], f"draft={draft}", sampling)[0] for _ in range(2))
+    assert first == again
+
+
+@pytest.mark.parametrize("draft", METHODS)
+def test_the_model_is_left_as_it_was(draft):
+    model = tiny_model()
+    rotary, tokens = model.network.get_decoder().rotary_emb, torch.tensor([model.encode(PROMPTS[0])])
+    with torch.no_grad():
+        before = model.network(tokens).logits
+        written(model, PROMPTS[0], f"draft={draft}")
+        assert torch.equal(model.network(tokens).logits, before)
+    assert model.network.get_decoder().rotary_emb is rotary
