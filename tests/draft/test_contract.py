@@ -7,7 +7,7 @@ import torch
 from tests.models.tiny_model import tiny_model
 
 from longspan.core.discover import entries
-from longspan.decode.generate import Generation, Limits
+from longspan.decode.generate import GREEDY, Generation, Limits
 from longspan.decode.sampling import Sampling
 from longspan.models.method import Method
 
@@ -20,7 +20,7 @@ METHODS = [
 PROMPTS = ["continue may only occur in a loop; it goes on with the next cycle of the loop; continue may", "A"]
 
 
-def written(model, prompt, method="", sampling=Sampling()):  # noqa: B008 - a frozen value
+def written(model, prompt, method="", sampling=GREEDY):
     with model.open(Method.parse(method), length=400) as session:
         generation = Generation(session, model.decode, limits=Limits(30), sampling=sampling, draft=session.draft())
         list(generation.run([model.encode(prompt)]))
@@ -32,7 +32,7 @@ def written(model, prompt, method="", sampling=Sampling()):  # noqa: B008 - a fr
 @pytest.mark.parametrize("draft", METHODS)
 def test_greedy_text_is_that_of_the_model_alone(draft, prompt, family):
     model = tiny_model(family)
-    for sampling in (Sampling(), Sampling(repetition_penalty=1.2)):
+    for sampling in (GREEDY, Sampling(repetition_penalty=1.2)):
         assert written(model, prompt, f"draft={draft}", sampling)[0] == written(model, prompt, "", sampling)[0]
 
 
