@@ -140,8 +140,8 @@ def paint_costs(found: Sequence[Cost]) -> Callable[[Axes], None]:
     return paint
 
 
-def paint_trade(standings: Sequence[Standing], cost: str, title: str) -> Callable[[Axes], None]:
-    """Score against a cost, a mark per method; a line joins those of one length that nothing beats in both."""
+def paint_trade(standings: Sequence[Standing], cost: str, title: str, *, unit: int = 1) -> Callable[[Axes], None]:
+    """Score against a cost in units, a mark per method; a line joins those of one length that nothing beats in both."""
 
     def paint(axes: Axes) -> None:
         methods = list(dict.fromkeys(each.method for each in standings))
@@ -149,7 +149,7 @@ def paint_trade(standings: Sequence[Standing], cost: str, title: str) -> Callabl
             found = sorted((each for each in standings if each.length == length), key=lambda each: getattr(each, cost))
             front = [each for at, each in enumerate(found) if all(each.score > other.score for other in found[:at])]
             axes.plot(
-                [getattr(each, cost) for each in front],
+                [getattr(each, cost) / unit for each in front],
                 [100 * each.score for each in front],
                 color="#9aa7b4",
                 linewidth=0.8,
@@ -157,7 +157,7 @@ def paint_trade(standings: Sequence[Standing], cost: str, title: str) -> Callabl
             )
             for each in found:
                 colour = COLOURS[methods.index(each.method) % len(COLOURS)]
-                x, y = getattr(each, cost), 100 * each.score
+                x, y = getattr(each, cost) / unit, 100 * each.score
                 axes.scatter([x], [y], color=colour, marker=MARKERS[number % len(MARKERS)], s=36, zorder=2)
                 axes.annotate(short(length), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6)
         for method in methods:
@@ -165,7 +165,8 @@ def paint_trade(standings: Sequence[Standing], cost: str, title: str) -> Callabl
             axes.scatter([], [], color=COLOURS[methods.index(method) % len(COLOURS)], label=label)
         axes.set(xlabel=title, ylabel="score", ylim=(-3, 103))
         if min(getattr(each, cost) for each in standings) > 0:
-            axes.set_xscale("log")
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
     return paint

@@ -14,7 +14,7 @@ from longspan.evals.row import Row
 from longspan.evals.summary import by_ability, by_depth, by_task, costs, effective, overall
 
 FILE = "report.html"
-STORED = "bytes of stored tokens, keys and values"
+STORED, MIB = "MiB of stored tokens, keys and values", 2**20
 FAILURES = 12
 """Replies with the lowest scores that the page shows."""
 
@@ -38,12 +38,14 @@ def write_comparison(folder: Path, manifest: Manifest, standings: Sequence[Stand
         Picture("Quality and time", _trade(folder, "quality_by_seconds", standings, "seconds", "seconds a sample")),
     ]
     if any(each.kv_bytes for each in standings):
-        pictures += [Picture("Quality and memory", _trade(folder, "quality_by_bytes", standings, "kv_bytes", STORED))]
+        pictures += [
+            Picture("Quality and memory", _trade(folder, "quality_by_bytes", standings, "kv_bytes", STORED, MIB))
+        ]
     return _render(folder, "comparison.html.j2", manifest=manifest, standings=standings, pictures=pictures)
 
 
-def _trade(folder: Path, name: str, standings: Sequence[Standing], cost: str, title: str) -> str:
-    return charts.draw(name, folder, charts.paint_trade(standings, cost, title), size=(6.4, 4.4))
+def _trade(folder: Path, name: str, standings: Sequence[Standing], cost: str, title: str, unit: int = 1) -> str:
+    return charts.draw(name, folder, charts.paint_trade(standings, cost, title, unit=unit), size=(6.4, 4.4))
 
 
 def _render(folder: Path, template: str, **said: Any) -> Path:
