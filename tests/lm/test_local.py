@@ -114,3 +114,21 @@ def test_progress_is_told_while_the_prompt_is_read():
     heard = []
     call(Local(MODEL, progress=lambda *said: heard.append(said)))
     assert heard == [("prefill", len(PROMPT), len(PROMPT), "tokens")]
+
+
+def test_a_beginning_set_apart_is_read_before_the_rest_is_known():
+    text = "continue may only occur in a loop; it goes on with the next cycle of the loop. " * 3
+    apart = [Message("system", "Be brief."), Message("user", text + "What does it do?", apart=len(text))]
+    first, rest = MODEL.chat_apart([(m.role, m.content[: m.apart], m.content[m.apart :]) for m in apart])
+    assert first + rest == MODEL.chat([(m.role, m.content) for m in apart])
+    assert MODEL.decode(first).endswith("loop. ")
+    method = Method.parse("kv=snapkv:window=8,budget=40")
+    with MODEL.open(method, length=len(first + rest) + 12) as session:
+        session.prefill([first])
+        generation = Generation(session, MODEL.decode, limits=Limits(12, ends=MODEL.ends))
+        list(generation.run([rest]))
+    reply = call(Local(MODEL, method=method), apart)
+    assert reply.text == generation.replies[0].text
+    assert 0 < reply.first_seconds
+    whole = call(Local(MODEL, method=method), [apart[0], Message("user", apart[1].content)])
+    assert whole.text != reply.text

@@ -37,6 +37,7 @@ OPTIONS: tuple[Option, ...] = (
     click.option(
         "--cut", type=click.Choice(["middle", "left", "right"]), help="Cut what does not fit; else refuse it."
     ),
+    click.option("--agnostic", is_flag=True, help="Read contexts before the question is known (query-agnostic)."),
     click.option("--out", type=click.Path(path_type=Path), help="Folder of the results."),
     click.option("--resume", is_flag=True, help="Go on with the run in that folder."),
     click.option("--parallel", default=8, show_default=True, type=click.IntRange(min=1), help="Calls to a server."),
@@ -93,6 +94,7 @@ def manifest_of(model: str, methods: Sequence[str], options: dict[str, Any], hay
         samples=options["samples"],
         seed=options["seed"],
         cut=options["cut"] or "",
+        agnostic=options["agnostic"],
         docs=options["docs"],
         text=haystack.name,
         data=options["data"],
@@ -171,6 +173,8 @@ def open_subjects(manifest: Manifest, options: dict[str, Any], brake: Brake) -> 
         from longspan.lm.http import connect
         from longspan.lm.server import Wire
 
+        if manifest.agnostic:
+            raise InputError(f"--agnostic is about stored tokens on this machine; {manifest.model} is a server's")
         if manifest.methods != ("",):
             raise InputError(f"methods change how a model on this machine runs; {manifest.model} is a server's")
         parallel = options["parallel"]
@@ -244,7 +248,7 @@ def folder_of(manifest: Manifest, out: Path | None, verb: str) -> Path:
     if out is not None:
         return out
     asked = digest_of(*(str(each) for each in (manifest.tasks, manifest.lengths, manifest.samples, manifest.seed)))
-    what = digest_of(asked, *manifest.methods, manifest.text, manifest.cut)[:6]
+    what = digest_of(asked, *manifest.methods, manifest.text, manifest.cut, str(manifest.agnostic))[:6]
     name = re.sub(r"[^A-Za-z0-9.-]+", "-", manifest.model.rstrip("/").rpartition("/")[2]).strip("-")
     return Path(f"{verb}-{name or 'model'}-{what}")
 

@@ -96,12 +96,20 @@ class Generation:
         """How the guesses of a draft fared; None without one."""
 
     def run(
-        self, prompts: Sequence[Sequence[int]], *, progress: Progress = silent, seeds: Sequence[int] = ()
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        before: Sequence[int] = (),
+        progress: Progress = silent,
+        seeds: Sequence[int] = (),
     ) -> Iterator[Piece]:
-        """Read the prompts, then yield text until every row has ended; `seeds` are the rows' own (default: all 0)."""
+        """Read the prompts, then yield text until every row has ended; `seeds` are the rows' own (default: all 0).
+
+        `before` holds tokens that the engine read earlier, of each row.
+        """
         rows = range(len(prompts))
         self.replies = [Reply() for _ in rows]
-        step = self._step(prompts, seeds or [0] * len(prompts))
+        step = self._step([[*before, *prompt] for prompt in prompts], seeds or [0] * len(prompts))
         streams, stops = [TextStream(self._decode) for _ in rows], [StopWatcher(self._limits.stops) for _ in rows]
         new = step.first(self._engine.prefill(prompts, progress=progress))
         while True:
@@ -113,15 +121,15 @@ class Generation:
                 return
             new = step.next()
 
-    def _step(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> OneByOne | Guessed:
+    def _step(self, texts: Sequence[Sequence[int]], seeds: Sequence[int]) -> OneByOne | Guessed:
         draws = generators(self._sampling, seeds)
         if self._draft is None:
-            return OneByOne(self._engine, prompts, sampling=self._sampling, generators=draws)
-        if len(prompts) > 1:
-            raise InputError(f"draft= writes one reply at a time, not {len(prompts)}: leave it out for a batch")
+            return OneByOne(self._engine, texts, sampling=self._sampling, generators=draws)
+        if len(texts) > 1:
+            raise InputError(f"draft= writes one reply at a time, not {len(texts)}: leave it out for a batch")
         most = self._limits.max_tokens
         self.guesses = Guessed(
-            self._engine, prompts[0], self._draft, sampling=self._sampling, generator=draws[0], most=most
+            self._engine, texts[0], self._draft, sampling=self._sampling, generator=draws[0], most=most
         )
         return self.guesses
 

@@ -33,6 +33,8 @@ class Manifest:
     seed: int = 0
     cut: str = ""
     """Where contexts that do not fit are cut: middle, left, right, or empty for never."""
+    agnostic: bool = False
+    """Contexts are read before the question is known, so that what a method gives up is chosen without it."""
     device: str = ""
     docs: str = ""
     """Folder of a person's own documents that samples are made of."""

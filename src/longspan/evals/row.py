@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 Status = Literal["scored", "over"]
-MEASURED = ("seconds", "kv_bytes", "cached_tokens")
+MEASURED = ("seconds", "first_seconds", "kv_bytes", "cached_tokens")
 """Columns that may differ when a run is made again."""
 
 
@@ -50,8 +50,12 @@ class Row:
     cached_tokens: int = 0
     seconds: float = 0.0
     """From sending the prompt to the last token."""
+    first_seconds: float = 0.0
+    """Of these, to the first text of the reply; 0 where nobody can tell."""
     kv_bytes: int = 0
     """Stored tokens at the end; 0 where nobody can tell."""
+    agnostic: bool = False
+    """The context was read before the question was known."""
 
     @property
     def key(self) -> str:

@@ -175,7 +175,7 @@ class Runner:
         began = time.perf_counter()
         try:
             reply = await lm(
-                subject.messages(sample),
+                subject.messages(sample, apart=self._source.manifest.agnostic),
                 max_tokens=sample.max_tokens,
                 seed=self._source.manifest.seed,
                 on_text=self._brake.check,
@@ -204,6 +204,7 @@ class Runner:
             reply_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
             seconds=round(seconds, 3),
+            first_seconds=round(reply.first_seconds, 3),
             kv_bytes=usage.kv_bytes,
         )
 
@@ -222,6 +223,7 @@ class Runner:
             "model": subject.name,
             "digest": subject.digest,
             "method": subject.method,
+            "agnostic": self._source.manifest.agnostic,
             **more,
         }
         return Row(**fields)  # type: ignore[arg-type]  # the names are Row's, checked by its tests

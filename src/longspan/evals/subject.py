@@ -43,20 +43,21 @@ class Subject:
     measure: Callable[[list[Message]], int]
     """Tokens of messages, asked of the model's own tokenizer where there is one."""
 
-    def messages(self, sample: Sample) -> list[Message]:
-        """A sample as it is sent."""
-        return self._messages(sample.prompt, sample.start)
+    def messages(self, sample: Sample, *, apart: bool = False) -> list[Message]:
+        """A sample as it is sent; `apart` when the question is to be known only after the context was read."""
+        known = len(sample.before) + len(sample.context) if apart else 0
+        return self._messages(sample.prompt, sample.start, known)
 
     def count(self, prompt: str, start: str = "") -> int:
         """Tokens of a prompt as it is sent."""
         return self.measure(self._messages(prompt, start))
 
-    def _messages(self, prompt: str, start: str) -> list[Message]:
+    def _messages(self, prompt: str, start: str, apart: int = 0) -> list[Message]:
         if not start:
-            return [Message("user", prompt)]
+            return [Message("user", prompt, apart)]
         if self.continues:
-            return [Message("user", prompt), Message("assistant", start)]
-        return [Message("user", f"{prompt}\n\nBegin your reply with: {start}")]
+            return [Message("user", prompt, apart), Message("assistant", start)]
+        return [Message("user", f"{prompt}\n\nBegin your reply with: {start}", apart)]
 
 
 def local(model: Model, method: Method, *, spelled: str, name: str, progress: Progress) -> Subject:

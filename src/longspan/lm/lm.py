@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from longspan.core.errors import InputError
@@ -16,6 +16,9 @@ class Message:
     role: str
     """Who speaks: system, user or assistant."""
     content: str
+    apart: int = 0
+    """Characters at the beginning that a model on this machine reads before it knows the rest, so that what a method
+    gives up of them is chosen without the question; 0: all is read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Reply:
     finish: Literal["stop", "length"]
     """Ended by itself or at a stop string, or because `max_tokens` were used up."""
     model: str
+    first_seconds: float = field(default=0.0, compare=False)
+    """From the call to the first text of the reply; 0 where nobody measured."""
 
 
 class OverLength(InputError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from longspan.core.progress import Progress, silent
 from longspan.lm.lm import Message, OverLength, Reply, Usage
@@ -43,7 +44,7 @@ class Local:
         """Tokens by the model's own tokenizer, the chat format included for messages."""
         if isinstance(text, str):
             return self._model.count(text)
-        return len(self._prompt(text))
+        return sum(map(len, self._prompt(text)))
 
     async def __call__(
         self,
@@ -59,26 +60,33 @@ class Local:
         from longspan.decode.generate import Generation, Limits
         from longspan.decode.sampling import Sampling
 
-        prompt = self._prompt(messages)
+        first, rest = self._prompt(messages)
+        prompt = first + rest
         if len(prompt) + max_tokens > self.window:
             raise OverLength(self.name, window=self.window, tokens=len(prompt), max_tokens=max_tokens)
         limits = Limits(max_tokens, tuple(stop), self._model.ends)
         sampling = Sampling(temperature=temperature, seed=seed)
 
         def run() -> Reply:
+            began, heard = time.perf_counter(), 0.0
             with self._model.open(self._method, length=len(prompt) + max_tokens) as session:
                 generation = Generation(
                     session, self._model.decode, sampling=sampling, limits=limits, draft=session.draft()
                 )
-                for piece in generation.run([prompt], progress=self._progress):
+                if first:
+                    session.prefill([first], progress=self._progress)
+                for piece in generation.run([rest], before=first, progress=self._progress):
+                    heard = heard or time.perf_counter() - began
                     if on_text is not None:
                         on_text(piece.text)
                 stored = session.nbytes()
             (reply,) = generation.replies
             usage = Usage(len(prompt), len(reply.tokens), kv_bytes=stored)
-            return Reply(reply.text, usage, "stop" if reply.finish == "stop" else "length", self.name)
+            finish: Literal["stop", "length"] = "stop" if reply.finish == "stop" else "length"
+            return Reply(reply.text, usage, finish, self.name, heard)
 
         return await asyncio.to_thread(run)
 
-    def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        return self._model.chat([(message.role, message.content) for message in messages])
+    def _prompt(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
+        """Tokens that are read before the rest is known, and the rest."""
+        return self._model.chat_apart([(m.role, m.content[: m.apart], m.content[m.apart :]) for m in messages])

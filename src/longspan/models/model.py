@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,8 @@ from longspan.models.session import Session
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Precisions by the name a person types."""
 HERE = Path()
+CUT = "\ue001"
+"""Stands where a prompt is cut while the model's own format is put around it; a private-use character."""
 BROKEN = {"<": "\u2039", "[": "\uff3b"}
 """What takes the place of a control token's first character in text that is not ours."""
 
@@ -129,6 +132,24 @@ class Model:
     def chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
         """Tokens of (role, content) messages, ready for the model's reply."""
         return self.encode(self.render([(role, self.harmless(content)) for role, content in messages]))
+
+    def chat_apart(self, messages: Sequence[tuple[str, str, str]]) -> tuple[list[int], list[int]]:
+        """The same of (role, beginning, rest) messages, cut behind the last beginning that is not empty.
+
+        Both together are the tokens of the whole.
+        """
+        marks = [CUT if beginning else "" for _, beginning, _ in messages]
+        said = [
+            (role, self.harmless(beginning) + mark + self.harmless(rest))
+            for (role, beginning, rest), mark in zip(messages, marks, strict=True)
+        ]
+        if not any(marks):
+            return [], self.encode(self.render(said))
+        *before, behind = self.render(said).split(CUT)
+        first = "".join(before)
+        tokens, starts = self.located(first + behind)
+        cut = bisect_left(starts, len(first))
+        return tokens[:cut], tokens[cut:]
 
     def located(self, text: str) -> tuple[list[int], list[int]]:
         """Tokens of a text and the character at which each begins."""

@@ -195,7 +195,8 @@ class Ask:
                 chunk = stream_settings(self.model.window).chunk
                 session.prefill([asked.tokens[:first]], chunk=chunk, progress=listener.progress)
             generation = Generation(session, self.model.decode, limits=limits, draft=session.draft())
-            for piece in generation.run([asked.tokens[first:]], progress=silent if first else listener.progress):
+            heard = silent if first else listener.progress
+            for piece in generation.run([asked.tokens[first:]], before=asked.tokens[:first], progress=heard):
                 if listener.on_text is not None:
                     listener.on_text(piece.text)
             return generation.replies[0], session.nbytes()
