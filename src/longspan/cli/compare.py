@@ -94,7 +94,7 @@ def _show(standings: list[dict[str, Any]], report: str) -> None:
     from longspan.evals.report.charts import short
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("length", "method", "score", "against the first", "p", "seconds", "stored", ""):
+    for title in ("length", "method", "score", "against the first", "p", "seconds", "first text", "stored", ""):
         table.add_column(title, justify="left" if title in ("method", "") else "right", overflow="fold")
     first = standings[0]["method"] if standings else ""
     for each in standings:
@@ -106,6 +106,7 @@ def _show(standings: list[dict[str, Any]], report: str) -> None:
             f"{100 * each['difference']:+.1f}" if against else "",
             f"{each['p']:.3f}" if against else "",
             f"{each['seconds']:.2f}",
+            f"{each['first_seconds']:.2f}" if each["first_seconds"] else "",
             f"{each['kv_bytes'] / 2**20:.1f} MiB" if each["kv_bytes"] else "",
             "not beaten" if each["best"] else "",
         )

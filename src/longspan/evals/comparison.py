@@ -23,6 +23,8 @@ class Standing:
     interval: Interval
     seconds: float
     """Mean of a sample."""
+    first_seconds: float
+    """Of these, to the first text of the reply; 0 where nobody can tell."""
     kv_bytes: float
     """Stored tokens at the end of a reply, mean."""
     difference: float
@@ -71,6 +73,7 @@ def _standings(length: int, found: dict[str, list[Row]], methods: Sequence[str])
                 fmean(scores),
                 interval(scores, groups),
                 fmean(row.seconds for row in rows),
+                fmean(row.first_seconds for row in rows),
                 fmean(row.kv_bytes for row in rows),
                 against.difference,
                 against.interval,
