@@ -129,6 +129,6 @@ def test_a_beginning_set_apart_is_read_before_the_rest_is_known():
         list(generation.run([rest]))
     reply = call(Local(MODEL, method=method), apart)
     assert reply.text == generation.replies[0].text
-    assert 0 < reply.first_seconds
+    assert reply.first_seconds > 0
     whole = call(Local(MODEL, method=method), [apart[0], Message("user", apart[1].content)])
     assert whole.text != reply.text
