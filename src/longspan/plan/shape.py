@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from longspan.core.errors import InputError
 from longspan.kv.buffer import FIRST, capacity, grown
 from longspan.kv.window import SLACK
+from longspan.models.shelf import parameters, windows
 
 if TYPE_CHECKING:
     from longspan.models.model import Model
@@ -40,24 +45,38 @@ class Shape:
     @classmethod
     def of(cls, model: Model) -> Shape:
         """Read a loaded model."""
-        config = model.network.get_decoder().config
-        window = int(getattr(config, "sliding_window", None) or 0)
-        kind = "sliding_attention" if window else "full_attention"
-        kinds = list(getattr(config, "layer_types", None) or [kind] * config.num_hidden_layers)
+        config = model.network.get_decoder().config.to_dict()
         weights = {weight.data_ptr(): weight.nbytes for weight in model.network.parameters()}
+        return cls._of(config, sum(weights.values()), model.network.dtype.itemsize)
+
+    @classmethod
+    def read(cls, folder: Path, bytes_per_value: int) -> Shape:
+        """Read a model's folder without loading it; InputError where its sizes cannot be read."""
+        try:
+            config = json.loads((folder / "config.json").read_text("utf-8"))
+            weights = sum(parameters(file) for file in folder.glob("*.safetensors"))
+            return cls._of(config.get("text_config", config), weights * bytes_per_value, bytes_per_value)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"cannot read the sizes of the model in {folder}: {error}") from error
+
+    @classmethod
+    def _of(cls, config: Mapping[str, Any], weight_bytes: int, bytes_per_value: int) -> Shape:
+        looks = windows(dict(config))
+        sliding = [look for look in looks if look]
+        heads = config["num_attention_heads"]
         return cls(
-            layers=config.num_hidden_layers,
-            heads=config.num_attention_heads,
-            kv_heads=config.num_key_value_heads,
-            head_dim=getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads,
-            hidden=config.hidden_size,
-            intermediate=config.intermediate_size,
-            vocab=config.vocab_size,
-            weight_bytes=sum(weights.values()),
-            bytes_per_value=model.network.dtype.itemsize,
-            window=model.window,
-            sliding_window=window,
-            sliding_layers=kinds.count("sliding_attention") if window else 0,
+            layers=config["num_hidden_layers"],
+            heads=heads,
+            kv_heads=config.get("num_key_value_heads") or heads,
+            head_dim=config.get("head_dim") or config["hidden_size"] // heads,
+            hidden=config["hidden_size"],
+            intermediate=config["intermediate_size"],
+            vocab=config["vocab_size"],
+            weight_bytes=weight_bytes,
+            bytes_per_value=bytes_per_value,
+            window=config["max_position_embeddings"],
+            sliding_window=max(sliding, default=0),
+            sliding_layers=len(sliding),
         )
 
     @property
