@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -87,6 +88,24 @@ def test_second_turns_of_different_lengths_give_each_row_its_own_result(family):
         with Session(model, Method()) as session:
             session.prefill([first[row] + second[row]])
             torch.testing.assert_close(together[row : row + 1], session.decode(torch.tensor([[5]])), **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"temperature": 1.5}, {"start": 8, "start_frequencies_P": torch.ones(4)}, {"sharpen_beyond": 32}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_request_that_outgrows_its_plan_is_read_again_whatever_its_length_changes(change):
+    def spectrum(rope, length):
+        return replace(rope.rotation, **change) if length > rope.window else rope.rotation
+
+    model, tokens = tiny("llama", max_position_embeddings=64, initializer_range=0.1), text(1, 90)
+    logits = []
+    for planned in (0, 90):
+        with Session(model, Method(rope=spectrum), length=planned) as session:
+            session.prefill(tokens[:, :60].tolist())
+            logits.append(session.decode(tokens[:, 60:]))
+    torch.testing.assert_close(logits[0], logits[1], **CLOSE)
 
 
 def test_the_model_is_as_it_was():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from longspan.core.attend import Page, Seen, attend
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
+from longspan.core.rotate import sharpen
 from longspan.core.types import EMPTY, Layer, Moment, Rotation, Store, Watch
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
@@ -104,6 +105,7 @@ class Session:
         if index not in self._stores:
             self._open_layer(module, query, key, scale, window)
         store, page = self._stores[index], self._pages[index][self._moment]
+        query = query if window else sharpen(query, self._pos_BT, page.layer)
         store.append(key, value, self._pos_BT)
         out = attend(page, query, self._pos_BT, store.read(query, self._pos_BT))
         seen = Seen(page, query, self._pos_BT, self._moment)
@@ -202,7 +204,8 @@ class Session:
 
 
 def _same(a: Rotation, b: Rotation) -> bool:
-    return torch.equal(a.frequencies_P, b.frequencies_P) and a.temperature == b.temperature
+    pairs = [(getattr(a, field.name), getattr(b, field.name)) for field in fields(Rotation)]
+    return all(torch.equal(x, y) if isinstance(x, Tensor) and isinstance(y, Tensor) else x == y for x, y in pairs)
 
 
 def non_finite(model: Any, text_BT: Tensor, pos_BT: Tensor) -> str:
