@@ -108,6 +108,41 @@ def test_a_request_that_outgrows_its_plan_is_read_again_whatever_its_length_chan
     torch.testing.assert_close(logits[0], logits[1], **CLOSE)
 
 
+LENGTH_DEPENDENT = {
+    "dynamic": {"factor": 2.0},
+    "longrope": {
+        "factor": 4.0,
+        "short_factor": [1.0, 1.1, 1.2, 1.3],
+        "long_factor": [1.0, 2.0, 4.0, 6.0],
+        "original_max_position_embeddings": 64,
+    },
+}
+
+
+@pytest.mark.parametrize("length", [40, 64, 65, 200])
+@pytest.mark.parametrize("kind", LENGTH_DEPENDENT)
+def test_a_scaling_of_the_models_own_that_depends_on_length_equals_transformers(kind, length):
+    parameters = {"rope_type": kind, "rope_theta": 1e4, **LENGTH_DEPENDENT[kind]}
+    window = 64 if kind == "dynamic" else 256
+    model = tiny("llama", max_position_embeddings=window, initializer_range=0.1, rope_parameters=parameters)
+    tokens, longer = text(2, length), text(1, 250)
+    want = model(tokens).logits[:, -1]
+    model(longer)
+    with Session(model, Method(), length=length) as session:
+        torch.testing.assert_close(session.prefill(tokens.tolist()), want, **CLOSE)
+
+
+def test_a_request_that_outgrows_the_models_own_short_factors_is_read_again_with_the_long_ones():
+    parameters = {"rope_type": "longrope", "rope_theta": 1e4, **LENGTH_DEPENDENT["longrope"]}
+    model = tiny("llama", max_position_embeddings=256, initializer_range=0.1, rope_parameters=parameters)
+    tokens = text(2, 90)
+    with Session(model, Method()) as session:
+        prompt = session.prefill(tokens[:, :60].tolist())
+        reply = session.decode(tokens[:, 60:])
+    torch.testing.assert_close(prompt, model(tokens[:, :60]).logits[:, -1], **CLOSE)
+    torch.testing.assert_close(reply, model(tokens).logits[:, 60:], **CLOSE)
+
+
 def test_the_model_is_as_it_was():
     model, tokens = tiny("gemma3"), text(1, 30)
     rotary, before = model.get_decoder().rotary_emb, model(tokens).logits

@@ -18,7 +18,7 @@ from longspan.core.types import EMPTY, Layer, Moment, Rotation, Store, Watch
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
 from longspan.models.method import Method
-from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope
+from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope, settled_length
 from longspan.pattern.dense import Dense
 from longspan.position.plain import Plain
 
@@ -40,7 +40,7 @@ class Session:
         self.method = method
         self._model = model
         self._watch = watch
-        self._ropes = {kind: read_rope(model.get_decoder(), kind) for kind in layer_types(model.get_decoder())}
+        self._kinds = layer_types(model.get_decoder())
         self._stores: dict[int, Store] = {}
         self._pages: dict[int, dict[Moment, Page]] = {}
         self._history: list[tuple[Tensor, Tensor]] = []
@@ -48,7 +48,7 @@ class Session:
         self._moment: Moment = "chunk"
         self._pos_BT = torch.empty(0)
         self._expected = length
-        self._length = max(length, *(rope.window for rope in self._ropes.values()))
+        self._length = max(length, min(settled_length(model.get_decoder(), kind) for kind in self._kinds))
         self._rotations = self._spectra(self._length)
 
     def __enter__(self) -> Self:
@@ -127,11 +127,12 @@ class Session:
 
     def _spectra(self, length: int) -> dict[str, Rotation]:
         """Each layer type's rotation for a request of `length`; layers that slide stay as trained."""
+        ropes = {kind: read_rope(self._model.get_decoder(), kind, length) for kind in self._kinds}
         return {
             kind: replace(
                 rope.rotation if kind == SLIDING else self.method.rope(rope, length), layout=rope.rotation.layout
             )
-            for kind, rope in self._ropes.items()
+            for kind, rope in ropes.items()
         }
 
     def _fit(self, length: int) -> None:
@@ -183,7 +184,7 @@ class Session:
 
     def _open_layer(self, module: Any, query: Tensor, key: Tensor, scale: float, window: int) -> None:
         kind = getattr(module, "layer_type", SHARED)
-        kind = kind if kind in self._ropes else SHARED
+        kind = kind if kind in self._kinds else SHARED
         depth = len(self._model.get_decoder().layers)
         layer = Layer(
             index=module.layer_idx,
