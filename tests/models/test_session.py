@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -87,6 +88,59 @@ def test_second_turns_of_different_lengths_give_each_row_its_own_result(family):
         with Session(model, Method()) as session:
             session.prefill([first[row] + second[row]])
             torch.testing.assert_close(together[row : row + 1], session.decode(torch.tensor([[5]])), **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"temperature": 1.5}, {"start": 8, "start_frequencies_P": torch.ones(4)}, {"sharpen_beyond": 32}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_request_that_outgrows_its_plan_is_read_again_whatever_its_length_changes(change):
+    def spectrum(rope, length):
+        return replace(rope.rotation, **change) if length > rope.window else rope.rotation
+
+    model, tokens = tiny("llama", max_position_embeddings=64, initializer_range=0.1), text(1, 90)
+    logits = []
+    for planned in (0, 90):
+        with Session(model, Method(rope=spectrum), length=planned) as session:
+            session.prefill(tokens[:, :60].tolist())
+            logits.append(session.decode(tokens[:, 60:]))
+    torch.testing.assert_close(logits[0], logits[1], **CLOSE)
+
+
+LENGTH_DEPENDENT = {
+    "dynamic": {"factor": 2.0},
+    "longrope": {
+        "factor": 4.0,
+        "short_factor": [1.0, 1.1, 1.2, 1.3],
+        "long_factor": [1.0, 2.0, 4.0, 6.0],
+        "original_max_position_embeddings": 64,
+    },
+}
+
+
+@pytest.mark.parametrize("length", [40, 64, 65, 200])
+@pytest.mark.parametrize("kind", LENGTH_DEPENDENT)
+def test_a_scaling_of_the_models_own_that_depends_on_length_equals_transformers(kind, length):
+    parameters = {"rope_type": kind, "rope_theta": 1e4, **LENGTH_DEPENDENT[kind]}
+    window = 64 if kind == "dynamic" else 256
+    model = tiny("llama", max_position_embeddings=window, initializer_range=0.1, rope_parameters=parameters)
+    tokens, longer = text(2, length), text(1, 250)
+    want = model(tokens).logits[:, -1]
+    model(longer)
+    with Session(model, Method(), length=length) as session:
+        torch.testing.assert_close(session.prefill(tokens.tolist()), want, **CLOSE)
+
+
+def test_a_request_that_outgrows_the_models_own_short_factors_is_read_again_with_the_long_ones():
+    parameters = {"rope_type": "longrope", "rope_theta": 1e4, **LENGTH_DEPENDENT["longrope"]}
+    model = tiny("llama", max_position_embeddings=256, initializer_range=0.1, rope_parameters=parameters)
+    tokens = text(2, 90)
+    with Session(model, Method()) as session:
+        prompt = session.prefill(tokens[:, :60].tolist())
+        reply = session.decode(tokens[:, 60:])
+    torch.testing.assert_close(prompt, model(tokens[:, :60]).logits[:, -1], **CLOSE)
+    torch.testing.assert_close(reply, model(tokens).logits[:, 60:], **CLOSE)
 
 
 def test_the_model_is_as_it_was():

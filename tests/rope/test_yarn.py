@@ -146,6 +146,11 @@ def test_logits_equal_a_transformers_model_so_configured(family, parameters):
         ({"factor": 0.5}, "factor=0.5 is below 1"),
         ({"factor": 2.0, "beta_slow": 40.0}, "beta_slow=40.0 must lie between 0 and beta_fast=32.0"),
         ({"factor": 2.0, "beta_slow": 0.0}, "beta_slow=0.0 must lie between 0 and"),
+        (
+            {"factor": 2.0, "mscale": 0.707},
+            "mscale=0.707 with mscale_all_dim=0.0 means one temperature to transformers",
+        ),
+        ({"factor": 2.0, "mscale": 0.0, "mscale_all_dim": 1.0}, "give both above 0, or neither"),
     ],
 )
 def test_senseless_settings_are_refused(settings, message):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from longspan.core.types import Rotation
+from longspan.core.types import Layer, Rotation
 
 
 def cosine_sine(pos: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor]:
     """Cosine and sine [..., P] in float32 of each position's angles, the temperature multiplied in."""
-    angle = pos[..., None].float() * rotation.frequencies_P.to(pos.device)
+    angle = pos[..., None].float() * _frequencies(pos, rotation)
     return angle.cos() * rotation.temperature, angle.sin() * rotation.temperature
 
 
 def rotate(x_BGTD: Tensor, pos_BGT: Tensor, rotation: Rotation) -> Tensor:
-    """Turn the channel pairs of `x` by position times frequency; channels beyond the rotated ones are left alone."""
+    """Turn the channel pairs of `x` by position times frequency; channels beyond the rotated ones are left alone.
+
+    A negative position turns back what is turned already; it is never one at the start of the text.
+    """
     cos, sin = (part.to(x_BGTD.dtype) for part in cosine_sine(pos_BGT, rotation))
     pairs = rotation.frequencies_P.numel()
     turned, rest = x_BGTD[..., : 2 * pairs], x_BGTD[..., 2 * pairs :]
@@ -24,3 +29,21 @@ def rotate(x_BGTD: Tensor, pos_BGT: Tensor, rotation: Rotation) -> Tensor:
         return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], dim=-1)
     a, b = turned[..., 0::2], turned[..., 1::2]
     return torch.cat([torch.stack([a * cos - b * sin, b * cos + a * sin], dim=-1).flatten(-2), rest], dim=-1)
+
+
+def sharpen(q_BHTD: Tensor, q_BT: Tensor, layer: Layer) -> Tensor:
+    """Scale a layer's queries by the logarithm of their position, where its rotation says so."""
+    beyond = layer.rotation.sharpen_beyond
+    if not beyond or layer.index < layer.rotation.sharpen_from_layer:
+        return q_BHTD
+    scale_BT = ((q_BT + 1).clamp_min(1).float().log() / math.log(beyond)).clamp_min(1)
+    return q_BHTD * scale_BT[:, None, :, None].to(q_BHTD.dtype)
+
+
+def _frequencies(pos: Tensor, rotation: Rotation) -> Tensor:
+    """Each position's frequencies, or those of them all."""
+    frequencies_P = rotation.frequencies_P.to(pos.device)
+    if rotation.start_frequencies_P is None:
+        return frequencies_P
+    at_start = (pos >= 0) & (pos < rotation.start)
+    return torch.where(at_start[..., None], rotation.start_frequencies_P.to(pos.device), frequencies_P)

@@ -32,6 +32,14 @@ class Rotation:
     temperature: float = 1.0
     """Multiplies cosine and sine, hence logits by its square (YaRN's attention factor)."""
     layout: Layout = "half"
+    start: int = 0
+    """Positions below this turn by `start_frequencies_P` instead; 0: none."""
+    start_frequencies_P: Tensor | None = None
+    sharpen_beyond: int = 0
+    """Queries that see more tokens than this are multiplied by ln(tokens) / ln(this), their own token and all those
+    before it counted; 0: none."""
+    sharpen_from_layer: int = 0
+    """The first layer whose queries are; layers with a sliding window, which see no more tokens, never are."""
 
 
 @dataclass(frozen=True, slots=True)

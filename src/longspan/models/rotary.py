@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from longspan.core.errors import InputError
 from longspan.core.rotate import cosine_sine
@@ -16,6 +17,8 @@ from longspan.core.types import Layout, Rope, Rotation
 
 SHARED = ""
 """The layer type of models whose layers all turn alike."""
+LENGTH_DEPENDENT = ("dynamic", "longrope")
+"""Transformers' kinds of scaling that depend on the length of the request."""
 
 
 class Turner(Protocol):
@@ -41,14 +44,33 @@ def layer_types(decoder: Any) -> tuple[str, ...]:
     return tuple(sorted(set(named))) if named else (SHARED,)
 
 
-def read_rope(decoder: Any, layer_type: str) -> Rope:
-    """A model's rotary embedding as trained."""
-    rotary, config = _own(decoder), decoder.config
-    prefix = f"{layer_type}_" if layer_type else ""
-    frequencies = getattr(rotary, f"{prefix}inv_freq").detach().float().cpu()
-    parameters = config.rope_parameters[layer_type] if layer_type else config.rope_parameters
-    rotation = Rotation(frequencies, float(getattr(rotary, f"{prefix}attention_scaling")), _layout(decoder))
-    return Rope(2 * frequencies.numel(), float(parameters["rope_theta"]), config.max_position_embeddings, rotation)
+def read_rope(decoder: Any, layer_type: str, length: int = 0) -> Rope:
+    """A model's rotary embedding as trained, for a request of `length` tokens; 0 is a short one."""
+    frequencies_P, temperature = _spectrum(decoder, layer_type, length)
+    rotation = Rotation(frequencies_P.detach().float().cpu(), float(temperature), _layout(decoder))
+    base = float(_parameters(decoder, layer_type)["rope_theta"])
+    return Rope(2 * frequencies_P.numel(), base, decoder.config.max_position_embeddings, rotation)
+
+
+def settled_length(decoder: Any, layer_type: str) -> int:
+    """The length of request up to which a model's own spectrum is one and the same; its window where it always is."""
+    window: int = decoder.config.max_position_embeddings
+    parameters = _parameters(decoder, layer_type)
+    return parameters["original_max_position_embeddings"] if parameters["rope_type"] == "longrope" else window
+
+
+def _parameters(decoder: Any, layer_type: str) -> dict[str, Any]:
+    parameters: dict[str, Any] = decoder.config.rope_parameters
+    return parameters[layer_type] if layer_type else parameters
+
+
+def _spectrum(decoder: Any, layer_type: str, length: int) -> tuple[Tensor, float]:
+    """The model's own frequencies [P] and factor on cosine and sine, whatever it has run before."""
+    rotary, prefix = _own(decoder), f"{layer_type}_" if layer_type else ""
+    kind = _parameters(decoder, layer_type)["rope_type"]
+    if kind in LENGTH_DEPENDENT and length > settled_length(decoder, layer_type):
+        return ROPE_INIT_FUNCTIONS[kind](decoder.config, seq_len=length, layer_type=layer_type or None)
+    return getattr(rotary, f"{prefix}original_inv_freq"), getattr(rotary, f"{prefix}attention_scaling")
 
 
 def _layout(decoder: Any) -> Layout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,11 +13,12 @@ from torch import Tensor
 from longspan.core.attend import Page, Seen, attend
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
+from longspan.core.rotate import sharpen
 from longspan.core.types import EMPTY, Draft, KVPolicy, Layer, Moment, PositionMap, Rotation, Store, Watch
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
 from longspan.models.method import Method
-from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope
+from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope, settled_length
 from longspan.pattern.dense import Dense
 from longspan.position.plain import Plain
 
@@ -39,7 +40,7 @@ class Session:
         self.method = method
         self._model = model
         self._watch = watch
-        self._ropes = {kind: read_rope(model.get_decoder(), kind) for kind in layer_types(model.get_decoder())}
+        self._kinds = layer_types(model.get_decoder())
         self._stores: dict[int, Store] = {}
         self._drafts: list[Draft] = []
         self._pages: dict[int, dict[Moment, Page]] = {}
@@ -48,7 +49,7 @@ class Session:
         self._moment: Moment = "chunk"
         self._pos_BT = torch.empty(0)
         self._expected = length
-        self._length = max(length, *(rope.window for rope in self._ropes.values()))
+        self._length = max(length, min(settled_length(model.get_decoder(), kind) for kind in self._kinds))
         self._rotations = self._spectra(self._length)
 
     def __enter__(self) -> Self:
@@ -123,6 +124,7 @@ class Session:
         if index not in self._stores:
             self._open_layer(module, query, key, scale, window)
         store, page = self._stores[index], self._pages[index][self._moment]
+        query = query if window else sharpen(query, self._pos_BT, page.layer)
         store.append(key, value, self._pos_BT)
         out = attend(page, query, self._pos_BT, store.read(query, self._pos_BT))
         seen = Seen(page, query, self._pos_BT, self._moment)
@@ -144,11 +146,12 @@ class Session:
 
     def _spectra(self, length: int) -> dict[str, Rotation]:
         """Each layer type's rotation for a request of `length`; layers that slide stay as trained."""
+        ropes = {kind: read_rope(self._model.get_decoder(), kind, length) for kind in self._kinds}
         return {
             kind: replace(
                 rope.rotation if kind == SLIDING else self.method.rope(rope, length), layout=rope.rotation.layout
             )
-            for kind, rope in self._ropes.items()
+            for kind, rope in ropes.items()
         }
 
     def _fit(self, length: int) -> None:
@@ -200,7 +203,7 @@ class Session:
 
     def _open_layer(self, module: Any, query: Tensor, key: Tensor, scale: float, window: int) -> None:
         kind = getattr(module, "layer_type", SHARED)
-        kind = kind if kind in self._ropes else SHARED
+        kind = kind if kind in self._kinds else SHARED
         depth = len(self._model.get_decoder().layers)
         layer = Layer(
             index=module.layer_idx,
@@ -221,7 +224,8 @@ class Session:
 
 
 def _same(a: Rotation, b: Rotation) -> bool:
-    return torch.equal(a.frequencies_P, b.frequencies_P) and a.temperature == b.temperature
+    pairs = [(getattr(a, field.name), getattr(b, field.name)) for field in fields(Rotation)]
+    return all(torch.equal(x, y) if isinstance(x, Tensor) and isinstance(y, Tensor) else x == y for x, y in pairs)
 
 
 def non_finite(model: Any, text_BT: Tensor, pos_BT: Tensor) -> str:

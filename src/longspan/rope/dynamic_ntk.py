@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import torch
-
-from longspan.core.errors import InputError
 from longspan.core.types import Rope, Rotation
+from longspan.rope.frequencies import check_factor, with_base_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +20,11 @@ class DynamicNTK:
     """How fast the base grows with the length (s)."""
 
     def __post_init__(self) -> None:
-        if self.factor < 1:
-            raise InputError(f"DynamicNTK: factor={self.factor} is below 1; give 1 or more")
+        check_factor("DynamicNTK", self.factor)
 
     def __call__(self, rope: Rope, length: int) -> Rotation:
         """Return the model's own frequencies for a request within the window, lower ones for a longer request."""
         if length <= rope.window:
             return rope.rotation
         stretch = self.factor * length / rope.window - (self.factor - 1)
-        exponent_P = torch.arange(0, rope.dim, 2).double() / max(rope.dim - 2, 1)
-        frequencies_P = rope.rotation.frequencies_P.double() * stretch**-exponent_P
-        return Rotation(frequencies_P.float(), rope.rotation.temperature, rope.rotation.layout)
+        return replace(rope.rotation, frequencies_P=with_base_times(rope, stretch))
