@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from longspan.core.progress import Progress, silent
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 
 class Local:
-    """Runs prompts on a loaded model; calls of one instance may overlap, each has its own session and thread.
+    """Runs prompts on a loaded model; calls of one instance that overlap wait for each other.
+
+    Two at once would be no faster and hold twice the stored tokens; one thread also keeps its freed memory to itself.
 
     A last message of the assistant is the beginning of the reply. `window` is what prompts are held to: the trained
     one, unless a method that reaches further is given.
@@ -29,6 +32,7 @@ class Local:
         self._window = window or model.window
         self._method = method
         self._progress = progress
+        self._thread = ThreadPoolExecutor(1, "longspan")
 
     @property
     def name(self) -> str:
@@ -85,7 +89,7 @@ class Local:
             finish: Literal["stop", "length"] = "stop" if reply.finish == "stop" else "length"
             return Reply(reply.text, usage, finish, self.name, heard)
 
-        return await asyncio.to_thread(run)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
     def _prompt(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
         """Tokens that are read before the rest is known, and the rest."""
