@@ -5,22 +5,40 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from longspan.core.errors import InputError
 from longspan.core.types import Rotation
 
 
 def cosine_sine(pos: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor]:
     """Cosine and sine [..., P] in float32 of each position's angles, the temperature multiplied in."""
-    angle = pos[..., None].float() * rotation.frequencies_P.to(pos.device)
-    return angle.cos() * rotation.temperature, angle.sin() * rotation.temperature
+    return _cosine_sine(pos[..., None], rotation)
 
 
 def rotate(x_BGTD: Tensor, pos_BGT: Tensor, rotation: Rotation) -> Tensor:
-    """Turn the channel pairs of `x` by position times frequency; channels beyond the rotated ones are left alone."""
-    cos, sin = (part.to(x_BGTD.dtype) for part in cosine_sine(pos_BGT, rotation))
+    """Turn the channel pairs of `x` by position times frequency; channels beyond the rotated ones are left alone.
+
+    Positions may have a last axis of groups: equal groups of pairs, each at a position of its own.
+    """
     pairs = rotation.frequencies_P.numel()
+    pos = pos_BGT[..., None] if pos_BGT.dim() < x_BGTD.dim() else _spread(pos_BGT, pairs)
+    cos, sin = (part.to(x_BGTD.dtype) for part in _cosine_sine(pos, rotation))
     turned, rest = x_BGTD[..., : 2 * pairs], x_BGTD[..., 2 * pairs :]
     if rotation.layout == "half":
         a, b = turned[..., :pairs], turned[..., pairs:]
         return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], dim=-1)
     a, b = turned[..., 0::2], turned[..., 1::2]
     return torch.cat([torch.stack([a * cos - b * sin, b * cos + a * sin], dim=-1).flatten(-2), rest], dim=-1)
+
+
+def _cosine_sine(pos: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor]:
+    """The same of positions with a last axis of one place for all pairs, or of one for each."""
+    angle = pos.float() * rotation.frequencies_P.to(pos.device)
+    return angle.cos() * rotation.temperature, angle.sin() * rotation.temperature
+
+
+def _spread(pos_BGTM: Tensor, pairs: int) -> Tensor:
+    """The position of each pair's group."""
+    groups = pos_BGTM.shape[-1]
+    if pairs % groups:
+        raise InputError(f"{groups} groups do not divide {pairs} channel pairs: choose a number of groups that does")
+    return pos_BGTM.repeat_interleave(pairs // groups, -1)
