@@ -171,7 +171,7 @@ class Shifted:
     fixed = True
 
     def bands(self, q_BGT, k_BGS):
-        return [Band(q_BGT - 5, k_BGS), Band(q_BGT, k_BGS, lambda q, k: q - k < 12)]
+        return [Band(q_BGT - 5, k_BGS, end_BGT=q_BGT - 11), Band(q_BGT, k_BGS, q_BGT - 11)]
 
 
 def test_a_map_that_turns_only_queries_works_on_keys_rotated_on_write():

@@ -11,6 +11,8 @@ from longspan.core.types import EMPTY
 from longspan.models.tiny import tiny
 from longspan.position.plain import Plain
 
+from tests.core.reference import belongs
+
 from .runs import CLOSE, read, text
 
 FAMILIES = ["llama", "qwen3", "gemma3", "phi", "cohere"]
@@ -47,7 +49,7 @@ def shown(positions, pos_S):
     q, k = pos_BGS[..., None], pos_BGS[:, :, None]
     distance = torch.full((1, 1, len(pos_S), len(pos_S)), -1)
     for band in positions.bands(pos_BGS, pos_BGS):
-        here = torch.ones_like(distance, dtype=torch.bool) if band.where is None else band.where(q, k)
+        here = belongs(band, q, k)
         distance = torch.where(here, band.q_BGT[..., None] - band.k_BGS[:, :, None], distance)
     return distance[0, 0]
 
