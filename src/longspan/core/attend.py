@@ -232,9 +232,9 @@ def _turned_queries(page: Page, work: Work, band: Band) -> Tensor:
 
 def _turned_keys(page: Page, work: Work, band: Band) -> Tensor:
     """Keys at the band's positions, unless they are final."""
-    k_BGSD, pos = work.part.k_BGSD, band.k_BGS.clamp_min(0)
     if page.layer.rotated:
-        return k_BGSD
+        return work.part.k_BGSD
+    k_BGSD, pos = work.part.k_BGSD, band.k_BGS.clamp_min(0)
     rotation = replace(page.layer.rotation, temperature=page.layer.rotation.temperature * band.temperature)
     if not band.blended:
         return rotate(k_BGSD, pos, rotation)

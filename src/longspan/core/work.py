@@ -89,8 +89,7 @@ class Work:
     def mask(self, band: Band) -> Tensor | None:
         """Pairs [B, H or 1, T, S] of a band; None: all of them."""
         (first, end), pos = self.limits(band), self.part.pos_BGS
-        all_late_enough = (pos.amin(-1) >= first.amax(-1)).all()
-        if bool(all_late_enough & (pos.amax(-1) < end.amin(-1)).all()):
+        if not len(self.part) or bool((pos.amin(-1) >= first.amax(-1)).all() & (pos.amax(-1) < end.amin(-1)).all()):
             return None
         mask = (pos[:, :, None] >= first[..., None]) & (pos[:, :, None] < end[..., None])
         shared = self.q_BHTD.shape[1] // mask.shape[1]
