@@ -7,7 +7,7 @@ from torch import Tensor
 
 from longspan.core.attend import Page
 from longspan.core.rotate import rotate
-from longspan.core.types import EMPTY, KV, Tiles
+from longspan.core.types import EMPTY, KV, Band, Rotation, Tiles
 
 
 def attend(page: Page, q_BHTD: Tensor, q_BT: Tensor, parts: list[KV], tiles: Tiles | None = None) -> Tensor:
@@ -20,19 +20,38 @@ def attend(page: Page, q_BHTD: Tensor, q_BT: Tensor, parts: list[KV], tiles: Til
     rotation, rotated = page.layer.rotation, page.layer.rotated
     logits = q_BHTD.new_full((*q_BHTD.shape[:3], k_BHSD.shape[2]), float("nan"))
     q, k = q_BHT[..., None], pos_BHS[:, :, None]
+    claimed = torch.zeros_like(logits, dtype=torch.bool)
     for band in page.positions.bands(q_BHT, pos_BHS):
         if rotated:
             turned_q, turned_k = q_BHTD, k_BHSD
         else:
-            turned_q, turned_k = rotate(q_BHTD, band.q_BGT, rotation), rotate(k_BHSD, band.k_BGS, rotation)
-        scores = torch.einsum("bhtd,bhsd->bhts", turned_q, turned_k) * page.scale
-        where = torch.ones_like(scores, dtype=torch.bool) if band.where is None else band.where(q, k)
-        logits = torch.where(where, scores, logits)
-    seen = (k <= q) & (k != EMPTY) & (q - k < reach_S)
+            turned_q, turned_k = rotate(q_BHTD, band.q_BGT, rotation), _keys(k_BHSD, band, rotation)
+        scores = torch.einsum("bhtd,bhsd->bhts", turned_q, turned_k) * page.scale * band.temperature**2
+        here = belongs(band, q, k)
+        assert not bool((here & claimed).any()), "a pair is in two bands"
+        logits, claimed = torch.where(here, scores, logits), claimed | here
+    seen = claimed & (k != EMPTY) & (q - k < reach_S)
     if tiles is not None:
         seen = seen & _kept(tiles, *seen.shape[2:])
     weights = torch.softmax(logits.masked_fill(~seen, float("-inf")), -1).nan_to_num(0.0)
     return torch.einsum("bhts,bhsd->bhtd", weights, v_BHSD)
+
+
+def belongs(band: Band, q: Tensor, k: Tensor) -> Tensor:
+    """Which pairs of true positions of queries [..., T, 1] and keys [..., 1, S] a band holds for."""
+    here = k <= q
+    if band.first_BGT is not None:
+        here = here & (k >= band.first_BGT[..., None])
+    return here if band.end_BGT is None else here & (k < band.end_BGT[..., None])
+
+
+def _keys(k_BHSD: Tensor, band: Band, rotation: Rotation) -> Tensor:
+    if not band.blended:
+        return rotate(k_BHSD, band.k_BGS, rotation)
+    share = (band.k_BGS - band.k_BGS.floor())[..., None]
+    return (
+        rotate(k_BHSD, band.k_BGS.floor(), rotation) * (1 - share) + rotate(k_BHSD, band.k_BGS.ceil(), rotation) * share
+    )
 
 
 def _one(page: Page, q_BHTD: Tensor, parts: list[KV]) -> tuple[Tensor, Tensor, Tensor, Tensor]:

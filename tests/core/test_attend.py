@@ -13,6 +13,7 @@ from longspan.core.rotate import rotate
 from longspan.core.types import EMPTY, KV, Band, Layer, Rotation
 from longspan.pattern.dense import Dense
 from longspan.position.cache_relative import CacheRelative
+from longspan.position.dca import DCA
 from longspan.position.plain import Plain
 from longspan.position.rerope import ReRoPE
 from longspan.position.self_extend import SelfExtend
@@ -20,12 +21,37 @@ from longspan.position.self_extend import SelfExtend
 from . import reference
 
 D = 16
+
+
+class Few:
+    """The first four tokens at one place, the last ten at their own; nothing else is seen."""
+
+    fixed = False
+
+    def bands(self, q_BGT, k_BGS):
+        first = Band(torch.full_like(q_BGT, 20), torch.zeros_like(k_BGS), end_BGT=(q_BGT - 9).clamp_max(4))
+        return [first, Band(q_BGT, k_BGS, q_BGT - 9)]
+
+
+class Mixed:
+    """A band for each way to place: in groups of pairs, hotter, and blended between whole positions."""
+
+    fixed = False
+
+    def bands(self, q_BGT, k_BGS):
+        groups = torch.tensor([1, 3], device=q_BGT.device)
+        far = Band(q_BGT[..., None] // groups, k_BGS[..., None] // groups, end_BGT=q_BGT - 20)
+        middle = Band(q_BGT, k_BGS, q_BGT - 20, q_BGT - 6, temperature=1.2)
+        return [far, middle, Band(q_BGT / 3, k_BGS / 3, q_BGT - 6, blended=True)]
+
+
 MAPS = {
     "plain": Plain(),
     "self_extend": SelfExtend(group=3, window=10),
     "rerope": ReRoPE(window=9),
     "cache_relative": CacheRelative(),
 }
+EVERY = {**MAPS, "dca": DCA(chunk=20, local=5), "few": Few(), "mixed": Mixed()}
 SHAPES = {"gqa": (8, 2), "mqa": (4, 1), "mha": (2, 2)}
 HELD = {"full": {}, "left_padded": {"pads": (0, 3)}, "sliding": {"reach": 11}, "both": {"pads": (5, 1), "reach": 11}}
 
@@ -89,17 +115,17 @@ def test_keys_rotated_on_write_equal_the_specification(T, S, held, device):
     same(attend(where, q, q_pos, [part]), reference.attend(where, q, q_pos, [part]))
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", EVERY)
 def test_parts_in_any_order_equal_one(name):
-    where = page(MAPS[name])
+    where = page(EVERY[name])
     q, q_pos, part = task(20, 90, pads=(0, 6))
     pieces = [cut(part, 50, 90), cut(part, 0, 30), cut(part, 30, 50)]
     same(attend(where, q, q_pos, iter(pieces)), attend(where, q, q_pos, [part]))
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", EVERY)
 def test_parts_of_some_rows_and_heads_equal_the_specification(name):
-    where = page(MAPS[name])
+    where = page(EVERY[name])
     q, q_pos, part = task(20, 90, pads=(0, 6))
     near = cut(part, 60, 90)
     first = replace(cut(part, 0, 60), **only(part, slice(0, 1), slice(None), 0, 60), rows=(0, 1))
@@ -121,9 +147,9 @@ def only(part, rows, heads, start, end):
     return {name: getattr(part, name)[rows, heads, start:end] for name in names}
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_row_stored_without_its_padding_equals_itself_padded(name):
-    where = page(MAPS[name])
+    where = page(EVERY[name])
     q, q_pos, part = task(63, 63, pads=(0, 50))
     rows = [
         replace(
@@ -171,16 +197,45 @@ class Shifted:
     fixed = True
 
     def bands(self, q_BGT, k_BGS):
-        return [Band(q_BGT - 5, k_BGS), Band(q_BGT, k_BGS, lambda q, k: q - k < 12)]
+        return [Band(q_BGT - 5, k_BGS, end_BGT=q_BGT - 11), Band(q_BGT, k_BGS, q_BGT - 11)]
 
 
-def test_a_map_that_turns_only_queries_works_on_keys_rotated_on_write():
+@pytest.mark.parametrize(("T", "S"), [(1, 63), (20, 63), (63, 63), (600, 1300)])
+@pytest.mark.parametrize("held", HELD)
+@pytest.mark.parametrize("name", ["few", "mixed"])
+def test_bands_of_every_kind_equal_the_specification(name, held, T, S, device):
+    where = page(EVERY[name], device=device)
+    q, q_pos, part = task(T, S, device=device, **HELD[held])
+    same(attend(where, q, q_pos, [part]), reference.attend(where, q, q_pos, [part]))
+
+
+class Hot(Shifted):
+    """The same, and near tokens count for more."""
+
+    def bands(self, q_BGT, k_BGS):
+        far, near = super().bands(q_BGT, k_BGS)
+        return [far, replace(near, temperature=1.2)]
+
+
+@pytest.mark.parametrize("turning", [Shifted(), Hot()], ids=["shifted", "hot"])
+def test_a_map_that_turns_only_queries_works_on_keys_rotated_on_write(turning):
     bare, q_pos, part = task(20, 63)
-    where = page(Shifted(), rotated=True)
+    where = page(turning, rotated=True)
     rotation = where.layer.rotation
     written = replace(part, k_BGSD=rotate(part.k_BGSD, part.pos_BGS, rotation))
     q = rotate(bare, q_pos[:, None], rotation)
-    same(attend(where, q, q_pos, [written]), reference.attend(page(Shifted()), bare, q_pos, [part]))
+    same(attend(where, q, q_pos, [written]), reference.attend(page(turning), bare, q_pos, [part]))
+
+
+@pytest.mark.parametrize(("T", "most"), [(1, 14), (512, 4 + 9 + 512)])
+@pytest.mark.parametrize("S", [3000, 6000])
+def test_no_run_reads_stored_tokens_that_none_of_its_queries_sees(S, T, most, monkeypatch):
+    """However much is stored, a block of queries is shown no more than its bands hold."""
+    given, run = [], kernel.attention
+    monkeypatch.setattr(kernel, "attention", lambda q, k, v, **how: given.append(k.shape[2]) or run(q, k, v, **how))
+    q, q_pos, part = task(T, S, pads=(0,))
+    attend(page(Few()), q, q_pos, [part])
+    assert sum(given) == most
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -193,9 +248,9 @@ def test_bfloat16_is_as_near_as_its_precision(name, T, S, device):
     torch.testing.assert_close(got.double(), reference.attend(where, q, q_pos, [part]), atol=0.03, rtol=0.03)
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", EVERY)
 def test_weights_shown_to_a_store_are_those_of_the_output(name):
-    where = page(MAPS[name])
+    where = page(EVERY[name])
     q, q_pos, part = task(20, 90, pads=(0, 6))
     pieces = [cut(part, 50, 90), cut(part, 0, 50)]
     weights = Seen(where, q, q_pos, "chunk").weights(q, q_pos, *pieces)

@@ -15,25 +15,28 @@ def causal(n):
 
 
 @torch.no_grad()
-def logits(model, tokens, rel_TS, seen=None):
-    """Logits [T, V] after each of a row's tokens; query t sees the keys marked in `seen` [T, S] or [H, T, S]."""
+def logits(model, tokens, rel, seen=None):
+    """Logits [T, V] after each of a row's tokens; query t sees the keys marked in `seen` [T, S] or [H, T, S].
+
+    `rel` is the matrix of distances, or a function from frequencies [P] to how each pair of tokens turns, [T, S, P].
+    """
     decoder, n = model.model, len(tokens)
     seen_HTS = (causal(n) if seen is None else seen).expand(model.config.num_attention_heads, n, n)
     hidden = decoder.embed_tokens.weight[torch.tensor(tokens)].double()
     for layer in decoder.layers:
         normed = norm(layer.input_layernorm, hidden)
-        hidden = hidden + attention(layer.self_attn, normed, rel_TS, seen_HTS, model.config)
+        hidden = hidden + attention(layer.self_attn, normed, rel, seen_HTS, model.config)
         normed, mlp = norm(layer.post_attention_layernorm, hidden), layer.mlp
         gate = torch.nn.functional.silu(linear(mlp.gate_proj, normed))
         hidden = hidden + linear(mlp.down_proj, gate * linear(mlp.up_proj, normed))
     return linear(model.lm_head, norm(decoder.norm, hidden))
 
 
-def attention(module, hidden, rel_TS, seen_HTS, config):
+def attention(module, hidden, rel, seen_HTS, config):
     """The sum over channel pairs of Re(q conj(k) exp(i rel theta)), a softmax, and the mix of values, head by head."""
     pairs, shared = module.head_dim // 2, config.num_attention_heads // config.num_key_value_heads
     theta = config.rope_parameters["rope_theta"] ** -(torch.arange(pairs).double() / pairs)
-    turn = torch.exp(1j * rel_TS[..., None] * theta)
+    turn = rel(theta) if callable(rel) else torch.exp(1j * rel[..., None] * theta)
     q, k, v = (
         linear(p, hidden).unflatten(-1, (-1, module.head_dim)) for p in (module.q_proj, module.k_proj, module.v_proj)
     )

@@ -6,7 +6,7 @@ merged by log-sum-exp, so nothing here ever holds T x S scores.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from longspan.core import kernel
 from longspan.core.rotate import rotate
-from longspan.core.types import EMPTY, KV, Band, Layer, Moment, Pattern, PositionMap, Tiles
+from longspan.core.types import KV, Band, Layer, Moment, Pattern, PositionMap, Tiles
 from longspan.core.work import Place, Work, lay_out, side_by_side
 
 BLOCK = 512
@@ -55,9 +55,12 @@ class Seen:
 def _scores(page: Page, work: Work) -> Tensor:
     shape = (*work.q_BHTD.shape[:3], len(work.part))
     scores = work.q_BHTD.new_full(shape, float("-inf"), dtype=torch.float32)
-    for q, k, _, mask in _pairs(page, work):
-        dots = kernel.fold(q.float(), k.shape[1]) @ k.float().transpose(-1, -2) * page.scale
-        scores = dots.reshape(shape) if mask is None else torch.where(mask, dots.reshape(shape), scores)
+    for band in work.bands:
+        mask = work.mask(band)
+        if mask is None or bool(mask.any()):
+            q, k = _turned_queries(page, work, band), _turned_keys(page, work, band)
+            dots = (kernel.fold(q.float(), k.shape[1]) @ k.float().transpose(-1, -2) * page.scale).reshape(shape)
+            scores = dots if mask is None else torch.where(mask, dots, scores)
     return scores
 
 
@@ -195,64 +198,48 @@ def _sparse(page: Page, work: Work, tiles: Tiles) -> Run:
 def _run(page: Page, work: Work) -> Run:
     if _is_plain(page, work):
         return _plain(page, work)
-    alone = _alone(work)
+    alone = work.alone()
     if alone is not None:
-        q, k = _turned(page, work, alone)
+        q, k = _turned_queries(page, work, alone), _turned_keys(page, work, alone)
         return _plain(page, replace(work, q_BHTD=q, part=replace(work.part, k_BGSD=k)))
-    merged = _nothing(work.q_BHTD)
+    runs = [run for band in work.bands for run in _band(page, work.within(band))]
+    return kernel.merge(runs) if runs else _nothing(work.q_BHTD)
+
+
+def _band(page: Page, work: Work) -> Iterator[Run]:
+    """Attention over the pairs of the only band of some work, a stretch of stored tokens at a time."""
+    if not len(work.part):
+        return
+    q = _turned_queries(page, work, work.bands[0])
     for start in range(0, len(work.part), KEYS):
         some = work.slots([(start, min(start + KEYS, len(work.part)))], new=0)
-        for q, k, v, mask in _pairs(page, some):
-            merged = kernel.merge([merged, kernel.attention(q, k, v, scale=page.scale, mask=mask)])
-    return merged
+        band = some.bands[0]
+        k, v, mask = _turned_keys(page, some, band), some.part.v_BGSD, some.mask(band)
+        yield kernel.attention(q, k, v, scale=page.scale, mask=mask)
 
 
-def _alone(work: Work) -> Band | None:
-    """The band that every pair belongs to, where nothing but the order of tokens limits what is seen."""
-    if work.part.holes or work.part.reach:
-        return None
-    q, k = work.q_BGT[..., None], work.part.pos_BGS[:, :, None]
-    for band in reversed(work.bands):
-        claimed = None if band.where is None else band.where(q, k)
-        if claimed is None or bool(claimed.all()):
-            return band
-        if bool(claimed.any()):
-            return None
-    return None
-
-
-def _pairs(page: Page, work: Work) -> Iterable[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
-    """Rotated queries and keys, values, and the pairs [B, H or 1, T, S] they count for (None: all of them)."""
-    part, q, k = work.part, work.q_BGT[..., None], work.part.pos_BGS[:, :, None]
-    left = (k <= q) & (k != EMPTY)
-    if part.reach:
-        left &= k > q - part.reach
-    for band in reversed(work.bands):
-        mask = left if band.where is None else left & band.where(q, k)
-        if not bool(mask.any()):
-            continue
-        left = left & ~mask
-        yield *_turned(page, work, band), part.v_BGSD, _per_query_head(mask, work.q_BHTD)
-
-
-def _per_query_head(mask_BGTS: Tensor, q_BHTD: Tensor) -> Tensor | None:
-    if bool(mask_BGTS.all()):
-        return None
-    heads = mask_BGTS.shape[1]
-    return mask_BGTS if heads == 1 else mask_BGTS.repeat_interleave(q_BHTD.shape[1] // heads, 1)
-
-
-def _turned(page: Page, work: Work, band: Band) -> tuple[Tensor, Tensor]:
-    """Queries and keys at the band's positions; where keys are final only the query is turned, by what differs."""
-    rotation, rotated, k_BGSD = page.layer.rotation, page.layer.rotated, work.part.k_BGSD
-    if rotated and band.q_BGT is work.q_BGT:
-        return work.q_BHTD, k_BGSD
+def _turned_queries(page: Page, work: Work, band: Band) -> Tensor:
+    """Queries at the band's positions; where keys are final only by what differs from their own."""
+    rotation, rotated = page.layer.rotation, page.layer.rotated
+    if rotated and band.q_BGT is work.q_BGT and band.temperature == 1:
+        return work.q_BHTD
     turn = band.q_BGT - work.q_BGT if rotated else band.q_BGT
     if turn.shape[1] > 1:
         turn = turn.repeat_interleave(work.q_BHTD.shape[1] // turn.shape[1], 1)
-    if rotated:
-        return rotate(work.q_BHTD, turn, replace(rotation, temperature=1.0)), k_BGSD
-    return rotate(work.q_BHTD, turn, rotation), rotate(k_BGSD, band.k_BGS.clamp_min(0), rotation)
+    heat = band.temperature**2 if rotated else rotation.temperature * band.temperature
+    return rotate(work.q_BHTD, turn, replace(rotation, temperature=heat))
+
+
+def _turned_keys(page: Page, work: Work, band: Band) -> Tensor:
+    """Keys at the band's positions, unless they are final."""
+    if page.layer.rotated:
+        return work.part.k_BGSD
+    k_BGSD, pos = work.part.k_BGSD, band.k_BGS.clamp_min(0)
+    rotation = replace(page.layer.rotation, temperature=page.layer.rotation.temperature * band.temperature)
+    if not band.blended:
+        return rotate(k_BGSD, pos, rotation)
+    below, above = rotate(k_BGSD, pos.floor(), rotation), rotate(k_BGSD, pos.ceil(), rotation)
+    return torch.lerp(below, above, (pos - pos.floor())[..., None].to(k_BGSD.dtype))
 
 
 def _tiles(page: Page, work: Work) -> Tiles | None:

@@ -99,12 +99,21 @@ class KV:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Positions to rotate by, and the pairs they hold for."""
+    """Positions to rotate by, and the pairs they hold for: each query's keys from `first` to before `end`."""
 
     q_BGT: Tensor
+    """Whole or fractional; may have a last axis of groups, where equal groups of channel pairs are placed each by
+    itself. The same of keys.
+    """
     k_BGS: Tensor
-    where: Callable[[Tensor, Tensor], Tensor] | None = None
-    """From broadcastable true positions of queries and keys to a mask; None: every pair no later band claims."""
+    first_BGT: Tensor | None = None
+    """The least true position of a key, for each query; None: that of the text's first token."""
+    end_BGT: Tensor | None = None
+    """The least true position of a key that is too late, for each query; None: the one after the query's own."""
+    temperature: float = 1.0
+    """Multiplies cosine and sine, on top of the rotation's own."""
+    blended: bool = False
+    """A key between two whole positions is the linear blend of itself at both, and so is its logit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,7 @@ class PositionMap(Protocol):
         ...
 
     def bands(self, q_BGT: Tensor, k_BGS: Tensor) -> Sequence[Band]:
-        """Map true positions (EMPTY keys included) to rotary ones; a later band overrides where its mask holds."""
+        """Map true positions (EMPTY keys included) to rotary ones; a pair is in one band at most, unseen if in none."""
         ...
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from longspan.core.types import EMPTY, KV, Band, PositionMap
 
@@ -49,16 +50,17 @@ class Work:
 
     @property
     def unmoved(self) -> bool:
-        """Whether the position map left every query at its true position."""
-        return len(self.bands) == 1 and self.bands[0].q_BGT is self.q_BGT
+        """Whether the position map left every pair as it is."""
+        band = self.bands[0] if len(self.bands) == 1 else None
+        return band is not None and band.q_BGT is self.q_BGT and _is_unlimited(band) and band.temperature == 1
 
     def queries(self, first: int, end: int) -> Work:
         """Only the queries from `first` to `end`."""
-        return self._cut(self.q_BHTD[:, :, first:end], self.part, of_q=lambda pos: pos[..., first:end])
+        return self._cut(self.q_BHTD[:, :, first:end], self.part, of_q=lambda pos: pos[:, :, first:end])
 
     def slots(self, pieces: Sequence[tuple[int, int]], *, new: int) -> Work:
         """Only the stored tokens of some pieces (first, end), the last `new` of them this call's own."""
-        joined = _joined(pieces)
+        joined = _joined(pieces) or [(0, 0)]
 
         def of(x: Tensor, axis: int) -> Tensor:
             cuts = [x.narrow(axis, first, end - first) for first, end in joined]
@@ -68,6 +70,43 @@ class Work:
         k, v, pos = of(part.k_BGSD, 2), of(part.v_BGSD, 2), of(part.pos_BGS, 2)
         return self._cut(self.q_BHTD, replace(part, k_BGSD=k, v_BGSD=v, pos_BGS=pos, new=new), of_k=lambda x: of(x, 2))
 
+    def limits(self, band: Band) -> tuple[Tensor, Tensor]:
+        """Per query, the least position [B, G, T] of a key it sees in a band and the least that is too late for it."""
+        q = self.q_BGT
+        first = torch.zeros_like(q) if band.first_BGT is None else band.first_BGT.clamp_min(0)
+        if self.part.reach:
+            first = torch.maximum(first, q - self.part.reach + 1)
+        return first, q + 1 if band.end_BGT is None else torch.minimum(band.end_BGT, q + 1)
+
+    def within(self, band: Band) -> Work:
+        """Only one of the bands, and the stored tokens that any of the queries sees in it."""
+        first, end = self.limits(band)
+        first = first.masked_fill(first >= end, torch.iinfo(first.dtype).max)
+        pos = self.part.pos_BGS
+        seen_BGS = (pos >= first.amin(-1, keepdim=True)) & (pos < end.amax(-1, keepdim=True))
+        return replace(self, bands=(band,)).slots(_pieces(seen_BGS.flatten(0, 1).any(0)), new=0)
+
+    def mask(self, band: Band) -> Tensor | None:
+        """Pairs [B, H or 1, T, S] of a band; None: all of them."""
+        (first, end), pos = self.limits(band), self.part.pos_BGS
+        if not len(self.part) or bool((pos.amin(-1) >= first.amax(-1)).all() & (pos.amax(-1) < end.amin(-1)).all()):
+            return None
+        mask = (pos[:, :, None] >= first[..., None]) & (pos[:, :, None] < end[..., None])
+        shared = self.q_BHTD.shape[1] // mask.shape[1]
+        return mask if mask.shape[1] == 1 else mask.repeat_interleave(shared, 1)
+
+    def alone(self) -> Band | None:
+        """The band that every pair belongs to, where nothing but the order of tokens limits what is seen."""
+        if self.part.holes or self.part.reach:
+            return None
+        for band in self.bands:
+            if band.end_BGT is None and (band.first_BGT is None or self._all_from(band.first_BGT)):
+                return band
+        return None
+
+    def _all_from(self, first_BGT: Tensor) -> bool:
+        return bool((self.part.pos_BGS.amin(-1) >= first_BGT.amax(-1)).all())
+
     def row(self, row: int) -> Work:
         """One batch row without its padding; all heads must share positions."""
         at, part = slice(row, row + 1), self.part
@@ -75,7 +114,7 @@ class Work:
         k, v, pos = part.k_BGSD[at][:, :, own_S], part.v_BGSD[at][:, :, own_S], part.pos_BGS[at][:, :, own_S]
         alone = replace(part, k_BGSD=k, v_BGSD=v, pos_BGS=pos, new=int(own_T.sum()), holes=False)
         return self._cut(
-            self.q_BHTD[at][:, :, own_T], alone, of_q=lambda x: x[at][..., own_T], of_k=lambda x: x[at][..., own_S]
+            self.q_BHTD[at][:, :, own_T], alone, of_q=lambda x: x[at][:, :, own_T], of_k=lambda x: x[at][:, :, own_S]
         )
 
     def only(self, *, rows: slice = slice(None), head: int | None = None) -> Work:
@@ -93,7 +132,13 @@ class Work:
     def _cut(self, q_BHTD: Tensor, part: KV, *, of_q: Cut = lambda x: x, of_k: Cut = lambda x: x) -> Work:
         q_BGT = of_q(self.q_BGT)
         bands = (
-            Band(q_BGT if band.q_BGT is self.q_BGT else of_q(band.q_BGT), of_k(band.k_BGS), band.where)
+            replace(
+                band,
+                q_BGT=q_BGT if band.q_BGT is self.q_BGT else of_q(band.q_BGT),
+                k_BGS=of_k(band.k_BGS),
+                first_BGT=None if band.first_BGT is None else of_q(band.first_BGT),
+                end_BGT=None if band.end_BGT is None else of_q(band.end_BGT),
+            )
             for band in self.bands
         )
         return Work(q_BHTD, q_BGT, part, tuple(bands))
@@ -127,7 +172,7 @@ def side_by_side(
     start = 0
     for part in parts:
         here = slice(start, start + len(part))
-        mine = tuple(replace(band, k_BGS=band.k_BGS[..., here]) for band in bands)
+        mine = tuple(replace(band, k_BGS=band.k_BGS[:, :, here]) for band in bands)
         yield Work(q_BHTD, q_BGT, replace(part, pos_BGS=k_BGS[..., here]), mine)
         start += len(part)
 
@@ -148,6 +193,16 @@ def _seen_from(at: Place, other: Place, pos_BGS: Tensor) -> Tensor:
     here = seen[row - at.row : end_row - at.row, head - at.head : end_head - at.head]
     here.copy_(pos_BGS[row - other.row : end_row - other.row, head - other.head : end_head - other.head])
     return seen
+
+
+def _is_unlimited(band: Band) -> bool:
+    return band.first_BGT is None and band.end_BGT is None
+
+
+def _pieces(seen_S: Tensor) -> list[tuple[int, int]]:
+    """The runs (first, end) of what is marked."""
+    edges = functional.pad(seen_S.byte(), (1, 1)).diff().nonzero().flatten().tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def _joined(pieces: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -28,6 +28,7 @@ class ReRoPE:
             raise InputError(f"ReRoPE: window={self.window} must be at least 1; half the trained window is usual")
 
     def bands(self, q_BGT: Tensor, k_BGS: Tensor) -> Sequence[Band]:
-        """Set far tokens at the window's distance, and take the near pairs out."""
-        far = Band(torch.full_like(q_BGT, self.window), torch.zeros_like(k_BGS))
-        return [far, Band(q_BGT, k_BGS, lambda q, k: q - k < self.window)]
+        """Set far tokens at the window's distance, near ones at their own."""
+        near_BGT = q_BGT - self.window + 1
+        far = Band(torch.full_like(q_BGT, self.window), torch.zeros_like(k_BGS), end_BGT=near_BGT)
+        return [far, Band(q_BGT, k_BGS, near_BGT)]

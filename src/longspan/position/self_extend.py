@@ -30,7 +30,7 @@ class SelfExtend:
             raise InputError(f"SelfExtend: group={self.group} and window={self.window} must both be at least 1")
 
     def bands(self, q_BGT: Tensor, k_BGS: Tensor) -> Sequence[Band]:
-        """Group everything, and take the near pairs out."""
-        shift = self.window - self.window // self.group
-        far = Band(q_BGT // self.group + shift, k_BGS // self.group)
-        return [far, Band(q_BGT, k_BGS, lambda q, k: q - k < self.window)]
+        """Group far tokens, and set near ones at their own distance."""
+        near_BGT, shift = q_BGT - self.window + 1, self.window - self.window // self.group
+        far = Band(q_BGT // self.group + shift, k_BGS // self.group, end_BGT=near_BGT)
+        return [far, Band(q_BGT, k_BGS, near_BGT)]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.core.reference import belongs
 
 from longspan.core import kernel
 from longspan.core.attend import attend
@@ -202,8 +203,8 @@ def test_with_rerope_no_distance_is_beyond_its_window(tape, monkeypatch):
         found = bands(self, q_BGT, k_BGS)
         q, k = q_BGT[..., None], k_BGS[:, :, None]
         left = k <= q
-        for band in reversed(found):
-            own = left if band.where is None else left & band.where(q, k)
+        for band in found:
+            own = left & belongs(band, q, k)
             distance = band.q_BGT[..., None] - band.k_BGS[:, :, None]
             widest.extend(distance[own].tolist())
             left = left & ~own
