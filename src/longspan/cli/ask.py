@@ -178,6 +178,8 @@ def _show(answer: Answer) -> None:
         out().print("    " + " ".join(passage.text.split()), markup=False, soft_wrap=True)
     if len(answer.evidence) > SHOWN:
         out().print(f"and {len(answer.evidence) - SHOWN} more passages (--json shows all)", markup=False)
+    if answer.chosen:
+        _note(f"the model read {len(answer.chosen):,} stretches of the text (--json shows them)")
     searched = f"searched in {_time(answer.search_seconds)}; " if answer.search_seconds else ""
     _note(
         f"{answer.route.name}: {searched}{answer.prompt_tokens:,} tokens read, {answer.reply_tokens} written in "
@@ -213,6 +215,7 @@ def _json(question: str, files: list[str], model: Model, answer: Answer) -> dict
             "reply": answer.reply_tokens,
         },
         "evidence": [asdict(passage) for passage in answer.evidence],
+        "chosen": [asdict(stretch) for stretch in answer.chosen],
         "quotes": [{**asdict(quote), "verified": quote.verified} for quote in answer.quotes],
         "predicted": {"seconds": answer.route.seconds, "kv": answer.route.kv_bytes, "peak": answer.route.peak_bytes},
         "actual": {

@@ -47,9 +47,12 @@ class Seen:
 
     def weights(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
         """Attention weights [B, H, T, S] in float32 over whole parts side by side; ask for few queries."""
+        return torch.softmax(self.logits(q_BHTD, q_BT, *parts), -1).nan_to_num(0.0)
+
+    def logits(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
+        """What the softmax of these weights is taken of, minus infinity where a query does not see a token."""
         works = side_by_side(self.page.positions, q_BHTD, q_BT, parts, [part.pos_BGS for part in parts])
-        scores = torch.cat([_scores(self.page, work) for work in works], -1)
-        return torch.softmax(scores, -1).nan_to_num(0.0)
+        return torch.cat([_scores(self.page, work) for work in works], -1)
 
 
 def _scores(page: Page, work: Work) -> Tensor:

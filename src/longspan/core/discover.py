@@ -43,6 +43,7 @@ SEAMS = (
     Seam("pattern", "pattern", "which stored tokens the queries of a prompt read"),
     Seam("kv", "kv", "what happens to stored tokens", defines="open"),
     Seam("draft", "draft", "who guesses the next tokens, for the model to check several at once", defines="open"),
+    Seam("prune", "prune", "which tokens of a prompt are read at all", defines="choose"),
     Seam("score", "kv/evict", "which tokens eviction keeps", part_of="kv", host="eviction"),
     Seam("split", "kv/split", "how eviction divides its budget over heads and layers", part_of="kv"),
 )

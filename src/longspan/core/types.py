@@ -179,6 +179,10 @@ class Look(Protocol):
         """Attention weights [B, H, T, S] in float32 over whole parts side by side; ask for few queries."""
         ...
 
+    def logits(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
+        """What the softmax of these weights is taken of, minus infinity where a query does not see a token."""
+        ...
+
 
 class Watch(Protocol):
     """Anyone who wants to see where decoded tokens look; sees, never changes."""
@@ -230,6 +234,27 @@ class KVPolicy(Protocol):
 
     def open(self, layer: Layer) -> Store:
         """Open an empty store for one layer of one session."""
+        ...
+
+
+class Glance(Protocol):
+    """A prompt as a model's first layers see it."""
+
+    @property
+    def layers(self) -> int:
+        """Layers of the whole model."""
+        ...
+
+    def logits(self, layer: int) -> Tensor:
+        """Logits [H, S] of the last token's queries over all tokens, in a layer; no layer behind it runs."""
+        ...
+
+
+class Prune(Protocol):
+    """Which tokens of a prompt the model reads."""
+
+    def choose(self, prompt: Sequence[int], glance: Glance) -> Sequence[int]:
+        """Return indices in text order; the others are never stored, and those read stand side by side."""
         ...
 
 

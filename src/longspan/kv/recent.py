@@ -81,3 +81,7 @@ class LookBack:
     def weights(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
         """Attention weights [B, H, T, S] of queries over stored tokens."""
         return self.look.weights(q_BHTD, q_BT, *parts)
+
+    def logits(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
+        """What the softmax of these is taken of."""
+        return self.look.logits(q_BHTD, q_BT, *parts)

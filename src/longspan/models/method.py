@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from longspan.core.spec import parse
-from longspan.core.types import Drafter, KVPolicy, Pattern, PositionMap, Spectrum
+from longspan.core.types import Drafter, KVPolicy, Pattern, PositionMap, Prune, Spectrum
 from longspan.draft import plain as draft
 from longspan.kv.full import Full
 from longspan.pattern.dense import Dense
 from longspan.position import plain as position
+from longspan.prune import plain as prune
 from longspan.rope import plain as rope
 
 
@@ -23,6 +24,7 @@ class Method:
     pattern: Pattern = field(default_factory=Dense)
     kv: KVPolicy = field(default_factory=Full)
     draft: Drafter = field(default_factory=draft.Plain)
+    prune: Prune = field(default_factory=prune.Plain)
 
     @classmethod
     def parse(cls, text: str) -> Self:

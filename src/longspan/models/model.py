@@ -16,8 +16,10 @@ from transformers.utils import logging as transformers_logging
 from longspan.core.errors import InputError
 from longspan.core.types import Watch
 from longspan.models import takeover
+from longspan.models.early import Pruned
 from longspan.models.method import Method
 from longspan.models.session import Session
+from longspan.prune.plain import Plain
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Precisions by the name a person types."""
@@ -158,7 +160,9 @@ class Model:
 
     def open(self, method: Method | None = None, *, length: int = 0, watch: Watch | None = None) -> Session:
         """Open a session for a request of at most `length` tokens, prompt and reply."""
-        return Session(self.network, method or Method(), length=length, watch=watch)
+        method = method or Method()
+        kind = Session if method.prune == Plain() else Pruned
+        return kind(self.network, method, length=length, watch=watch)
 
 
 def pick_device() -> torch.device:

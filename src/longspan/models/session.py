@@ -43,6 +43,8 @@ class Session:
         self._kinds = layer_types(model.get_decoder())
         self._stores: dict[int, Store] = {}
         self._drafts: list[Draft] = []
+        self.chosen: list[list[int]] = []
+        """Of each row's first prompt, the tokens that were read; empty: all of them."""
         self._pages: dict[int, dict[Moment, Page]] = {}
         self._history: list[tuple[Tensor, Tensor]] = []
         self._angles: dict[str, tuple[Tensor, Tensor]] = {}
@@ -120,10 +122,7 @@ class Session:
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int) -> Tensor:
         """Store a layer's new keys and values, attend, let the store learn: output [B, H, T, D]."""
-        index = module.layer_idx
-        if index not in self._stores:
-            self._open_layer(module, query, key, scale, window)
-        store, page = self._stores[index], self._pages[index][self._moment]
+        store, page = self._layer(module, query, key, scale, window)
         query = query if window else sharpen(query, self._pos_BT, page.layer)
         store.append(key, value, self._pos_BT)
         out = attend(page, query, self._pos_BT, store.read(query, self._pos_BT))
@@ -200,6 +199,12 @@ class Session:
                 raise InputError(non_finite(self._model, text_BT, pos_BT))
         self._history.append((text_BT, pos_BT))
         return logits_BTV
+
+    def _layer(self, module: Any, query: Tensor, key: Tensor, scale: float, window: int) -> tuple[Store, Page]:
+        """A layer's store, opened where it is not yet, and the way it attends at this moment."""
+        if module.layer_idx not in self._stores:
+            self._open_layer(module, query, key, scale, window)
+        return self._stores[module.layer_idx], self._pages[module.layer_idx][self._moment]
 
     def _open_layer(self, module: Any, query: Tensor, key: Tensor, scale: float, window: int) -> None:
         kind = getattr(module, "layer_type", SHARED)

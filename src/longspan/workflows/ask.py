@@ -81,6 +81,8 @@ class Answer:
     """Tokens that the model read."""
     reply_tokens: int
     evidence: tuple[Evidence, ...]
+    chosen: tuple[Evidence, ...]
+    """The stretches of text that a prune= method let the model read; empty: it read everything it was given."""
     quotes: tuple[Quote, ...]
     seconds: float
     """From the first token read to the last written."""
@@ -149,20 +151,22 @@ class Ask:
         ]
         asked = prompt(self.model, self.question, self.documents, pieces)
         watch = None if packed else Attended(len(asked.tokens))
-        reply, kv_bytes = self._run(route, asked, watch, listener)
+        reply, kv_bytes, chosen = self._run(route, asked, watch, listener)
         if watch is None:
             rests_on = evidence.retrieved(self.documents, packed)
         else:
-            rests_on = evidence.attended(self.documents, asked, watch.mass_S)
+            mass_S = evidence.spread(watch.mass_S, chosen) if chosen else watch.mass_S
+            rests_on = evidence.attended(self.documents, asked, mass_S)
         return Answer(
             text=reply.text.strip(),
             finish=reply.finish,
             route=route,
             method=self._method(route),
             document_tokens=self.document_tokens,
-            prompt_tokens=len(asked.tokens),
+            prompt_tokens=len(chosen or asked.tokens),
             reply_tokens=len(reply.tokens),
             evidence=tuple(rests_on),
+            chosen=tuple(evidence.chosen(self.documents, asked, chosen)),
             quotes=tuple(quotes(reply.text, [document.text for document in self.documents])),
             seconds=time.perf_counter() - began,
             search_seconds=began - asked_at if packed else 0.0,
@@ -184,7 +188,9 @@ class Ask:
     def _method(self, route: Route) -> str:
         return self.settings.method or (stream_settings(self.model.window).method if route.name == "stream" else "")
 
-    def _run(self, route: Route, asked: Prompt, watch: Attended | None, listener: Listener) -> tuple[Reply, int]:
+    def _run(
+        self, route: Route, asked: Prompt, watch: Attended | None, listener: Listener
+    ) -> tuple[Reply, int, list[int]]:
         """Read the prompt and write the reply; a streamed text is read first, the question finds blocks by itself."""
         method = Method.parse(self._method(route))
         limits = Limits(self.settings.max_tokens, ends=self.model.ends)
@@ -199,4 +205,4 @@ class Ask:
             for piece in generation.run([asked.tokens[first:]], before=asked.tokens[:first], progress=heard):
                 if listener.on_text is not None:
                     listener.on_text(piece.text)
-            return generation.replies[0], session.nbytes()
+            return generation.replies[0], session.nbytes(), session.chosen[0] if session.chosen else []

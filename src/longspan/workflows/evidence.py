@@ -67,6 +67,29 @@ def attended(documents: Sequence[Document], asked: Prompt, mass_S: Tensor) -> li
     return [cite(documents[p.source], p.start, p.end, share / total) for p, share in best if share > 0]
 
 
+def spread(mass_S: Tensor, chosen: Sequence[int]) -> Tensor:
+    """Attention to the tokens of a prompt, from that to those that were read of it."""
+    whole_S = mass_S.new_zeros(mass_S.shape)
+    whole_S[list(chosen)] = mass_S[: len(chosen)]
+    return whole_S
+
+
+def chosen(documents: Sequence[Document], asked: Prompt, tokens: Sequence[int]) -> list[Evidence]:
+    """The stretches of the documents that some tokens of a prompt are, in text order."""
+    stretches: list[tuple[int, int, int]] = []
+    for token in tokens:
+        place = asked.source(token)
+        if place is None:
+            continue
+        after = asked.source(token + 1) if token + 1 < len(asked.tokens) else None
+        end = after[1] if after and after[0] == place[0] else place[1] + 1
+        if stretches and stretches[-1][0] == place[0] and stretches[-1][2] == place[1]:
+            stretches[-1] = (place[0], stretches[-1][1], end)
+        else:
+            stretches.append((place[0], place[1], end))
+    return [cite(documents[source], start, end, 0.0) for source, start, end in stretches]
+
+
 def _passage_at(ordered: Sequence[Passage], place: tuple[int, int], near: int) -> int:
     """The passage that holds a place, looking forward from one before it."""
     while near + 1 < len(ordered) and (ordered[near + 1].source, ordered[near + 1].start) <= place:

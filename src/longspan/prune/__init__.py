@@ -1,0 +1,1 @@
+"""One way per file to read only some tokens of a prompt."""
