@@ -123,7 +123,7 @@ def attended(x_1GTD: Tensor, pos_1T: Tensor, layer: Layer) -> Tensor:
 
 def grouped(x_1HTD: Tensor, kv_heads: int) -> Tensor:
     """Float32 queries [G, H/G, T, D] by the key/value head they share."""
-    return x_1HTD[0].float().unflatten(0, (kv_heads, -1))
+    return x_1HTD[0].float().reshape(kv_heads, -1, *x_1HTD.shape[2:])
 
 
 def taken(buffer: Buffer, index_GN: Tensor) -> tuple[Tensor, Tensor, Tensor]:
