@@ -23,11 +23,12 @@ from longspan.position.cache_relative import CacheRelative
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
 TIGHT = {
     "InfLLM": {"init": 4, "local": 16, "blocks": 2, "block": 8, "representatives": 2},
+    "LongHeads": {"window": 24, "chunk": 6},
     "Quest": {"budget": 16, "page": 4, "dense_layers": 0},
     "RecycledAttention": {"budget": 16, "stride": 3},
 }
 """Settings under which a text of 63 tokens is too long."""
-ENCODES = {"InfLLM"}
+ENCODES = {"InfLLM", "LongHeads"}
 """Those that retrieve while a prompt is read, so that its chunks matter."""
 
 

@@ -81,7 +81,7 @@ class _Pages(Row):
         yield KV(*taken(self._buffer, self._slots(share_GN.topk(pages).indices.sort().values)), new=1)
 
     def _share(self, q_1HTD: Tensor) -> Tensor:
-        """The share [G, N] of its attention that a query head expects of a page at most, of the head that expects most."""
+        """The largest share [G, N] of its attention that any query head of a group may owe to a page."""
         least_GND, greatest_GND = self._least.read().float(), self._greatest.read().float()
         q_GRD = grouped(q_1HTD, least_GND.shape[0])[:, :, 0]
         bound_GRN = q_GRD.clamp_min(0) @ greatest_GND.mT + q_GRD.clamp_max(0) @ least_GND.mT
