@@ -51,7 +51,7 @@ class _Chunks(Row):
         self._layer = layer
         self._buffer = Buffer(max(FIRST, layer.expected))
         self._features = Grown()
-        self._queries_HTD = torch.empty(0)
+        self._queries_HTD = torch.empty(0, 0, 0)
         self._start = 0
         self._new = 0
 
