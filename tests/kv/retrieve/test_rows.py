@@ -26,6 +26,7 @@ TIGHT = {
     "LongHeads": {"window": 24, "chunk": 6},
     "Quest": {"budget": 16, "page": 4, "dense_layers": 0},
     "RecycledAttention": {"budget": 16, "stride": 3},
+    "ShadowKV": {"budget": 8, "rank": 6, "chunk": 4, "outliers": 1, "local": 1},
 }
 """Settings under which a text of 63 tokens is too long."""
 ENCODES = {"InfLLM", "LongHeads"}
