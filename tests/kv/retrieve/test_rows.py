@@ -13,8 +13,9 @@ import torch
 import longspan.kv.retrieve
 from longspan.core import attend
 from longspan.core.types import NotRewindable
+from longspan.kv.buffer import Buffer
 from longspan.kv.full import Full
-from longspan.kv.retrieve.rows import Grown
+from longspan.kv.retrieve.rows import Grown, marked
 from longspan.models.method import Method
 from longspan.models.session import Session
 from longspan.models.tiny import tiny
@@ -22,11 +23,13 @@ from longspan.position.cache_relative import CacheRelative
 
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
 TIGHT = {
+    "A2ATS": {"codebook": 12, "share": 0.1, "sinks": 2, "local": 8},
     "InfLLM": {"init": 4, "local": 16, "blocks": 2, "block": 8, "representatives": 2},
     "LongHeads": {"window": 24, "chunk": 6},
     "Quest": {"budget": 16, "page": 4, "dense_layers": 0},
     "RecycledAttention": {"budget": 16, "stride": 3},
     "ShadowKV": {"budget": 8, "rank": 6, "chunk": 4, "outliers": 1, "local": 1},
+    "SqueezedAttention": {"clusters": 0.1, "observation": 6},
 }
 """Settings under which a text of 63 tokens is too long."""
 ENCODES = {"InfLLM", "LongHeads"}
@@ -151,6 +154,26 @@ def test_positions_may_count_what_is_read(policy):
     alone = read(MODEL, policy, prompts[1:], chunk=16, positions=CacheRelative())
     torch.testing.assert_close(got[1:], alone, **CLOSE)
     assert (got - read(MODEL, policy, prompts, chunk=16)).abs().max() > 1e-3
+
+
+def test_marked_slots_are_one_part_where_heads_have_as_many_and_one_each_otherwise():
+    buffer, pos = Buffer(), torch.arange(6)[None]
+    k, v = torch.randn(2, 1, 3, 6, 4)
+    buffer.append(k, v, pos)
+    keep = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 0, 0]]).bool()
+    (part,) = marked(buffer, keep)
+    assert part.heads is None
+    for g, slots in enumerate([[0, 2], [1, 3], [0, 1]]):
+        assert part.pos_BGS[0, g].tolist() == slots
+        assert torch.equal(part.k_BGSD[0, g], k[0, g, slots])
+        assert torch.equal(part.v_BGSD[0, g], v[0, g, slots])
+    keep[0] = False
+    keep[1, 2] = True
+    ragged = list(marked(buffer, keep))
+    assert [part.heads for part in ragged] == [(1, 2), (2, 3)]
+    assert [part.pos_BGS.tolist() for part in ragged] == [[[[1, 2, 3]]], [[[0, 1]]]]
+    assert torch.equal(ragged[0].k_BGSD, k[:, 1:2, 1:4])
+    assert list(marked(buffer, torch.zeros(3, 4, dtype=torch.bool))) == []
 
 
 def test_a_grown_tensor_holds_what_was_written_last():

@@ -131,3 +131,14 @@ def taken(buffer: Buffer, index_GN: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     k_1GSD, v_1GSD, pos_1S = buffer.slots(0, buffer.length)
     head_G1 = torch.arange(index_GN.shape[0], device=index_GN.device)[:, None]
     return k_1GSD[:, head_G1, index_GN], v_1GSD[:, head_G1, index_GN], pos_1S[:, index_GN]
+
+
+def marked(buffer: Buffer, keep_GS: Tensor) -> Iterable[KV]:
+    """The marked ones of the first slots: one part where all heads have as many, else one per head that has any."""
+    counts = keep_GS.sum(1).tolist()
+    slots = torch.split(keep_GS.nonzero()[:, 1], counts)
+    if len(set(counts)) == 1:
+        return [KV(*taken(buffer, torch.stack(slots)))] if counts[0] else []
+    k, v, pos = buffer.slots(0, buffer.length)
+    each = ((g, g + 1, slots[g]) for g, count in enumerate(counts) if count)
+    return [KV(k[:, g:end, own], v[:, g:end, own], pos[:, None, own], heads=(g, end)) for g, end, own in each]
