@@ -27,12 +27,13 @@ TIGHT = {
     "InfLLM": {"init": 4, "local": 16, "blocks": 2, "block": 8, "representatives": 2},
     "LongHeads": {"window": 24, "chunk": 6},
     "Quest": {"budget": 16, "page": 4, "dense_layers": 0},
+    "ReKV": {"init": 2, "local": 12, "blocks": 2, "block": 4, "question": 8},
     "RecycledAttention": {"budget": 16, "stride": 3},
     "ShadowKV": {"budget": 8, "rank": 6, "chunk": 4, "outliers": 1, "local": 1},
     "SqueezedAttention": {"clusters": 0.1, "observation": 6},
 }
 """Settings under which a text of 63 tokens is too long."""
-ENCODES = {"InfLLM", "LongHeads"}
+ENCODES = {"InfLLM", "LongHeads", "ReKV"}
 """Those that retrieve while a prompt is read, so that its chunks matter."""
 
 
@@ -150,10 +151,10 @@ def test_reading_twice_changes_nothing(policy, monkeypatch):
 @pytest.mark.parametrize("policy", POLICIES)
 def test_positions_may_count_what_is_read(policy):
     prompts = [text(63), text(20, seed=1)]
-    got = read(MODEL, policy, prompts, chunk=16, positions=CacheRelative())
-    alone = read(MODEL, policy, prompts[1:], chunk=16, positions=CacheRelative())
+    got = read(MODEL, policy, prompts, chunk=64, positions=CacheRelative())
+    alone = read(MODEL, policy, prompts[1:], chunk=64, positions=CacheRelative())
     torch.testing.assert_close(got[1:], alone, **CLOSE)
-    assert (got - read(MODEL, policy, prompts, chunk=16)).abs().max() > 1e-3
+    assert (got - read(MODEL, policy, prompts, chunk=64)).abs().max() > 1e-3
 
 
 def test_marked_slots_are_one_part_where_heads_have_as_many_and_one_each_otherwise():
