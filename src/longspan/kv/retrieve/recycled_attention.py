@@ -22,9 +22,10 @@ REMEMBERED = 2
 @dataclass(frozen=True, slots=True)
 class RecycledAttention:
     """Recycled Attention: a full step now and then, and between them only what it attended to most. https://arxiv.org/abs/2411.05787
-    also: RefreshKV, the later name of the same paper.
     Differs from the paper: query heads that share a key/value head rank its tokens together, by the mean of their
     attention; a call of several tokens is a full step. The model is not trained further.
+
+    The paper's second version calls it RefreshKV.
     """
 
     budget: int = 2048
