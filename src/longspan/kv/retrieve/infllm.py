@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from longspan.core.types import EMPTY, KV, Layer, Look, NotRewindable
+from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import Buffer
+from longspan.kv.retrieve.rows import Row, RowStore, grouped
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,52 +43,12 @@ class InfLLM:
         if self.representatives > self.block:
             raise ValueError(f"representatives={self.representatives} do not fit into block={self.block}")
 
-    def open(self, layer: Layer) -> InfLLMStore:
+    def open(self, layer: Layer) -> RowStore:
         """Open an empty store."""
-        return InfLLMStore(self, layer)
+        return RowStore(lambda: _Memory(self))
 
 
-class InfLLMStore:
-    """One memory per batch row, because rows are padded, and retrieve, differently."""
-
-    def __init__(self, policy: InfLLM, layer: Layer) -> None:
-        self._policy = policy
-        self._rows: list[_Memory] = []
-
-    def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
-        """Store the tokens of this call; what the local window no longer holds becomes blocks."""
-        if not self._rows:
-            self._rows = [_Memory(self._policy) for _ in range(k_BGTD.shape[0])]
-        for row, memory in enumerate(self._rows):
-            here = slice(row, row + 1)
-            pad = int((pos_BT[row] == EMPTY).sum()) if len(self._rows) > 1 else 0
-            memory.append(k_BGTD[here, :, pad:], v_BGTD[here, :, pad:], pos_BT[here, pad:])
-
-    def read(self, q_BHTD: Tensor, q_BT: Tensor) -> Iterable[KV]:
-        """Return each row's far part (start and matching blocks) and near part."""
-        for row, memory in enumerate(self._rows):
-            yield from memory.read(q_BHTD[row : row + 1], (row, row + 1) if len(self._rows) > 1 else None)
-
-    def observe(self, look: Look) -> None:
-        """Let some queries vote for the tokens that will represent their blocks."""
-        for row, memory in enumerate(self._rows):
-            memory.vote(look, row)
-
-    def truncate(self, length_B: Tensor) -> None:
-        """Forget tokens from `length_B` on, as long as they are still in the local window."""
-        for row, memory in enumerate(self._rows):
-            memory.truncate(length_B[row : row + 1])
-
-    def nbytes(self) -> int:
-        """Bytes on the computing device: the start, the local window and the blocks' keys."""
-        return sum(memory.nbytes() for memory in self._rows)
-
-    def host_nbytes(self) -> int:
-        """Bytes of blocks at rest in host memory."""
-        return sum(memory.host_nbytes() for memory in self._rows)
-
-
-class _Memory:
+class _Memory(Row):
     def __init__(self, policy: InfLLM) -> None:
         self._policy = policy
         self._start = Buffer()
@@ -100,8 +61,6 @@ class _Memory:
 
     def append(self, k_1GTD: Tensor, v_1GTD: Tensor, pos_1T: Tensor) -> None:
         self._new = k_1GTD.shape[2]
-        if not self._new:
-            return
         self._settle()
         self._near.append(k_1GTD, v_1GTD, pos_1T)
         self._votes = torch.cat([self._votes.to(k_1GTD.device), torch.zeros(self._new, device=k_1GTD.device)])
@@ -131,14 +90,13 @@ class _Memory:
         self._keys_NGD[len(self._blocks)] = key_1GD[0]
         self._blocks.append((k_1GSD.to("cpu", copy=True), v_1GSD.to("cpu", copy=True), pos_1S.to("cpu", copy=True)))
 
-    def read(self, q_1HTD: Tensor, rows: tuple[int, int] | None) -> Iterator[KV]:
+    def read(self, q_1HTD: Tensor, q_1T: Tensor) -> Iterator[KV]:
         far = [self._start.slots(0, self._start.length)] if self._start.length else []
         far += [self._blocks[index] for index in self._matching(q_1HTD)]
         if far:
             k, v, pos = (torch.cat([part[i].to(q_1HTD.device) for part in far], -1 if i == 2 else 2) for i in range(3))
-            yield KV(k, v, pos[:, None].expand(-1, k.shape[1], -1), rows=rows)
-        if self._near.length:
-            yield KV(*self._near.tail(self._near.length), new=self._new, rows=rows)
+            yield KV(k, v, pos[:, None].expand(-1, k.shape[1], -1))
+        yield KV(*self._near.tail(self._near.length), new=self._new)
 
     def _matching(self, q_1HTD: Tensor) -> list[int]:
         """The blocks nearest to the mean query of the call, in text order; the same for every head."""
@@ -148,18 +106,15 @@ class _Memory:
         if count == len(self._blocks):
             return list(range(count))
         keys_NGD = self._keys_NGD[: len(self._blocks)]
-        mean_GD = (
-            q_1HTD[0, :, -max(1, self._new) :].float().mean(1).view(keys_NGD.shape[1], -1, keys_NGD.shape[2]).mean(1)
-        )
+        mean_GD = grouped(q_1HTD, keys_NGD.shape[1]).mean((1, 2))
         relevance_N = (keys_NGD * mean_GD).sum((1, 2))
         return sorted(relevance_N.topk(count).indices.tolist())
 
-    def vote(self, look: Look, row: int) -> None:
+    def observe(self, look: Look) -> None:
         if look.moment == "token" or self._new < 2:
             return
         step = max(1, self._new // self._policy.voters)
-        queries = slice(look.q_BT.shape[1] - self._new, None, step)
-        q, q_pos = look.q_BHTD[row : row + 1, :, queries], look.q_BT[row : row + 1, queries]
+        q, q_pos = look.q_BHTD[:, :, ::step], look.q_BT[:, ::step]
         near = KV(*self._near.tail(self._near.length), new=0)
         self._floor = self._next()
         self._votes += look.weights(q, q_pos, near).sum((0, 1, 2)) * step
