@@ -85,6 +85,14 @@ def test_layers_behind_the_choosing_one_never_run_on_the_whole_prompt():
     assert seen == [(0, 80), (1, 80), *((index, 10) for index in range(6))]
 
 
+def test_room_is_made_for_what_is_read_only():
+    model, text = tiny_model(max_position_embeddings=4096), prompt(2000)
+    with model.open(Method(prune=GemFilter(keep=300)), length=2100) as session, model.open(length=400) as short:
+        session.prefill([text])
+        short.prefill([text[:300]])
+        assert session.nbytes() == short.nbytes()
+
+
 def test_a_model_that_only_slides_is_refused():
     model = tiny_model("mistral", sliding_window=8)
     with (

@@ -91,6 +91,8 @@ class Pruned(Session):
             return super().prefill(prompts, chunk=chunk, progress=progress)
         self.chosen = [list(self._choice(prompt, progress)) for prompt in prompts]
         kept = [[prompt[index] for index in chosen] for prompt, chosen in zip(prompts, self.chosen, strict=True)]
+        dropped = max(map(len, prompts), default=0) - max(map(len, kept), default=0)
+        self._expected = max(0, self._expected - dropped)
         return super().prefill(kept, chunk=chunk, progress=progress)
 
     def _choice(self, prompt: Sequence[int], progress: Progress) -> Sequence[int]:
