@@ -35,7 +35,7 @@ def test_the_same_text_is_found_in_whole_blocks_and_never_all_of_it(length):
     cache = PrefixCache(ROOM, block=BLOCK)
     cache.keep("salt", read(text(length)))
     assert held(cache, text(length)) == (length - 1) // BLOCK * BLOCK
-    assert held(cache, text(length) + [5]) == length // BLOCK * BLOCK
+    assert held(cache, [*text(length), 5]) == length // BLOCK * BLOCK
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma3"])
@@ -56,7 +56,7 @@ def test_a_text_is_found_up_to_where_it_parts_from_the_stored_one():
     cache, stored = PrefixCache(ROOM, block=BLOCK), text(100)
     cache.keep("salt", read(stored))
     for parts in (0, 15, 16, 40, 99):
-        other = stored[:parts] + [(stored[parts] + 1) % 100 + 2] + stored[parts + 1 :]
+        other = [*stored[:parts], (stored[parts] + 1) % 100 + 2, *stored[parts + 1 :]]
         assert held(cache, other) == parts // BLOCK * BLOCK
 
 

@@ -16,9 +16,10 @@ BLOCK = 256
 class PrefixCache:
     """Stored tokens by content, so that a text which begins like an earlier one is read from where they part.
 
-    Texts are kept in blocks. A block's name is the digest of a salt and of all tokens up to its end, so texts that begin
-    alike hold their common blocks once. What cannot be cut, because a layer gave tokens up, is kept as it is and serves
-    texts that begin with all of it. The least recently used are forgotten beyond `limit` bytes. Threads may share it.
+    Texts are kept in blocks. A block's name is the digest of a salt and of all tokens up to its end, so texts that
+    begin alike hold their common blocks once. What cannot be cut, because a layer gave tokens up, is kept as it is and
+    serves texts that begin with all of it. The least recently used are forgotten beyond `limit` bytes. Threads may
+    share it. The salt says under what the tokens were read: model, precision, method and rotations.
     """
 
     def __init__(self, limit: int, *, block: int = BLOCK) -> None:
@@ -80,7 +81,7 @@ class PrefixCache:
         return found
 
     def _touch(self, names: Sequence[str]) -> None:
-        """Mark as used, the first last: a block is of no use without those before it, so it is forgotten before them."""
+        """Mark as used, the first last: a block is no use without those before it, so it is forgotten first."""
         for name in reversed(names):
             self._kept.move_to_end(name)
 
