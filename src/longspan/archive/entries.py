@@ -31,7 +31,7 @@ def place(root: Path, kind: str, key: str) -> Path:
 
 def keys(root: Path, kind: str) -> list[str]:
     """Keys of the finished entries of a kind, in order."""
-    found = (folder.name for folder in (root / kind).glob("??/*") if (folder / SEAL).is_file())
+    found = (folder.name for folder in (root / kind).glob("??/*") if folder.is_dir())
     return sorted(key for key in found if re.fullmatch(r"[0-9a-f]{64}", key))
 
 

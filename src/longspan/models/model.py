@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from longspan.core.errors import InputError
 from longspan.core.types import Watch
 from longspan.models import takeover
+from longspan.models.digest import digest
 from longspan.models.method import Method
 from longspan.models.session import Session
 
@@ -72,6 +74,13 @@ class Model:
     def dtype(self) -> str:
         """Its precision, by name."""
         return str(self.network.dtype).removeprefix("torch.")
+
+    @cached_property
+    def digest(self) -> str:
+        """Name of its configuration and weights: of their files, or of themselves where it was made in memory."""
+        if (self.folder / "config.json").is_file() and self.folder != HERE:
+            return digest(self.folder)
+        return _digest_of_weights(self.network)
 
     @cached_property
     def parameters(self) -> int:
@@ -138,6 +147,14 @@ class Model:
     def open(self, method: Method | None = None, *, length: int = 0, watch: Watch | None = None) -> Session:
         """Open a session for a request of at most `length` tokens, prompt and reply."""
         return Session(self.network, method or Method(), length=length, watch=watch)
+
+
+def _digest_of_weights(network: Any) -> str:
+    whole = hashlib.sha256(network.config.to_json_string(use_diff=False).encode())
+    for name, weight in sorted(network.state_dict().items()):
+        whole.update(f"{name} {weight.dtype} {tuple(weight.shape)}\n".encode())
+        whole.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return whole.hexdigest()
 
 
 def pick_device() -> torch.device:
