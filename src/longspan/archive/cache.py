@@ -94,7 +94,7 @@ class Cache:
         """
         under = model.digest, model.dtype, spell(method), model.open(method, length=len(tokens) + ROOM).profile
         key = key_of(tokens, *under)
-        if self._archive.get(KIND, key) is not None:
+        if self._has(key):
             return self.describe(key), False
         stored = proof.read(model, method, tokens, progress=progress)
         weights, dtype, spelt, profile = under
@@ -184,7 +184,7 @@ class Cache:
         if not source.is_file():
             raise InputError(f"{source} is no file: name one that `longspan cache export` wrote")
         key = cached_of(file.about(source), source).key
-        if self._archive.get(KIND, key) is not None:
+        if self._has(key):
             return self.describe(key), False
 
         def copy(path: Path) -> None:
@@ -194,12 +194,22 @@ class Cache:
         self._put(key, copy, source.stat().st_size)
         return self.describe(key), True
 
+    def _has(self, key: str) -> bool:
+        folder = self._archive.find(KIND, key)
+        return folder is not None and entries.intact(folder)
+
     def _put(self, key: str, write: Callable[[Path], None], nbytes: int) -> None:
+        """Add a file; one of the same key that was damaged makes room for it only once it is whole."""
         root = self._archive.root
+
+        def fill(folder: Path) -> None:
+            write(folder / FILE)
+            self._archive.get(KIND, key)
+
         if free(root) < nbytes:
             raise no_room(root, nbytes)
         try:
-            self._archive.put(KIND, key, lambda folder: write(folder / FILE))
+            self._archive.put(KIND, key, fill)
         except OSError as error:
             if error.errno not in FULL:
                 raise
