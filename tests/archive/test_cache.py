@@ -226,7 +226,7 @@ def test_tokens_that_go_on_otherwise_fail_their_proof(cache, made):
     with pytest.raises(InputError, match="fail their proof"):
         cache.verify(made.key, MODEL)
     rewritten(path, tensors={"layer.1.v": value * float("nan")}, sign=True)
-    with pytest.raises(InputError, match="non-finite|fail their proof"):
+    with pytest.raises(InputError, match=r"non-finite|fail their proof"):
         cache.verify(made.key, MODEL)
 
 

@@ -134,11 +134,13 @@ class Cache:
     def why_not(self, model: Model, method: Method, documents: Sequence[Document]) -> str:
         """Why the stored tokens of these documents are of no use to a request; empty where there are none."""
         digests = [document.digest for document in documents]
-        for cached in self.list()[0]:
+        good, bad = self.list()
+        for cached in good:
             if cached.digests == digests:
                 other = proof.differs(cached, model, spell(method)) or "under other names, or for shorter requests"
                 return f"these documents are stored {other}: they are read again"
-        return ""
+        readings = "1 stored reading" if len(bad) == 1 else f"{len(bad)} stored readings"
+        return f"{readings} cannot be used: `longspan cache verify` says why" if bad else ""
 
     def load(self, cached: Cached, model: Model) -> Snapshot:
         """The stored tokens, mapped from their file; proved where this machine has not done it before.

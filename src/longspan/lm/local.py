@@ -10,24 +10,34 @@ from longspan.core.progress import Progress, silent
 from longspan.lm.lm import Message, OverLength, Reply, Usage
 
 if TYPE_CHECKING:
+    from longspan.kv.reuse.prefix import PrefixCache
     from longspan.models.method import Method
     from longspan.models.model import Model
+    from longspan.models.session import Session
 
 
 class Local:
     """Runs prompts on a loaded model; calls of one instance may overlap, each has its own session and thread.
 
     A last message of the assistant is the beginning of the reply. `window` is what prompts are held to: the trained
-    one, unless a method that reaches further is given.
+    one, unless a method that reaches further is given. With `reuse` the beginnings of prompts that earlier calls read
+    are not read again, in any instance that shares it; the last bits of logits may then depend on earlier calls.
     """
 
     def __init__(
-        self, model: Model, *, method: Method | None = None, window: int = 0, progress: Progress = silent
+        self,
+        model: Model,
+        *,
+        method: Method | None = None,
+        window: int = 0,
+        progress: Progress = silent,
+        reuse: PrefixCache | None = None,
     ) -> None:
         self._model = model
         self._window = window or model.window
         self._method = method
         self._progress = progress
+        self._reuse = reuse
 
     @property
     def name(self) -> str:
@@ -67,16 +77,30 @@ class Local:
 
         def run() -> Reply:
             with self._model.open(self._method, length=len(prompt) + max_tokens) as session:
+                known = self._restore(session, prompt)
                 generation = Generation(session, self._model.decode, sampling=sampling, limits=limits)
-                for piece in generation.run([prompt], progress=self._progress):
+                for piece in generation.run([prompt[known:]], progress=self._progress):
                     if on_text is not None:
                         on_text(piece.text)
                 stored = session.nbytes()
+                if self._reuse is not None:
+                    self._reuse.keep(self._salt(session), session.save())
             (reply,) = generation.replies
-            usage = Usage(len(prompt), len(reply.tokens), kv_bytes=stored)
+            usage = Usage(len(prompt), len(reply.tokens), known, stored)
             return Reply(reply.text, usage, "stop" if reply.finish == "stop" else "length", self.name)
 
         return await asyncio.to_thread(run)
+
+    def _restore(self, session: Session, prompt: Sequence[int]) -> int:
+        """Take over what is known of a prompt's beginning: how many tokens."""
+        known = self._reuse.find(self._salt(session), prompt) if self._reuse is not None else None
+        if known is None:
+            return 0
+        session.restore(known)
+        return len(known)
+
+    def _salt(self, session: Session) -> str:
+        return f"{self._model.digest} {self._model.dtype} {session.method!r} {session.profile}"
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         return self._model.chat([(message.role, message.content) for message in messages])
