@@ -119,7 +119,9 @@ class Cache:
             proof.prove(*proof.opened(path, key), model)
 
         self._put(key, write, stored.snapshot.nbytes())
-        return self.describe(key), True
+        cached = self.describe(key)
+        remember(self._mark(cached, model), {"sha256": cached.sha256})
+        return cached, True
 
     def find(self, model: Model, method: Method, tokens: Sequence[int], length: int) -> Found | None:
         """The longest stored text that a prompt begins with, for a request of `length` tokens."""
@@ -149,10 +151,10 @@ class Cache:
         """
         path = self.path(cached.key)
         found, stored = proof.opened(path, cached.key)
-        mark = path.with_name(f"proved.{machine_of(model)[:16]}.json")
+        mark = self._mark(found, model)
         if not mark.is_file() or found.sha256 not in mark.read_text("utf-8"):
-            off = proof.prove(found, stored, model)
-            remember(mark, {"sha256": found.sha256, "off": off})
+            proof.prove(found, stored, model)
+            remember(mark, {"sha256": found.sha256})
         return stored.snapshot
 
     def verify(self, key: str, model: Model) -> float:
@@ -195,6 +197,10 @@ class Cache:
 
         self._put(key, copy, source.stat().st_size)
         return self.describe(key), True
+
+    def _mark(self, cached: Cached, model: Model) -> Path:
+        """Where it is noted that this machine has proved a file."""
+        return self.path(cached.key).with_name(f"proved.{machine_of(model)[:16]}.json")
 
     def _has(self, key: str) -> bool:
         folder = self._archive.find(KIND, key)
