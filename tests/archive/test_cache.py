@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from longspan.archive.cache import Cache
 from longspan.core.errors import InputError
 from longspan.documents.document import Document
 from longspan.kv.reuse import file
+from longspan.models.disk import occupied
 from longspan.models.method import Method
 
 MODEL, PLAIN = tiny_model(num_hidden_layers=2), Method()
@@ -55,7 +57,7 @@ def rewritten(path, *, tensors=None, about=None, layout=file.LAYOUT, sign=False)
 def test_a_text_is_read_once_and_described(cache, made):
     again, new = cache.add(MODEL, PLAIN, text(100), DOCUMENTS)
     assert (again, new) == (made, False)
-    assert cache.list() == ([made], {})
+    assert cache.readings() == ([made], {})
     assert (made.files, made.digests, made.tokens) == (["a.txt"], [digest_of("a")], 100)
     assert (made.model, made.dtype, made.method) == ("tiny-llama", "float32", "")
     assert made.weights == MODEL.digest
@@ -108,7 +110,7 @@ def test_another_model_precision_method_or_text_finds_nothing(cache, made):
     ],
 )
 def test_why_stored_tokens_are_not_used_is_said(cache, made, monkeypatch, changed, said):
-    monkeypatch.setattr(cache, "list", lambda: ([replace(made, **changed)], {}))
+    monkeypatch.setattr(cache, "readings", lambda: ([replace(made, **changed)], {}))
     assert said in cache.why_not(MODEL, PLAIN, DOCUMENTS)
     assert cache.why_not(MODEL, PLAIN, [Document("a.txt", "text", "text", digest=digest_of("b"))]) == ""
 
@@ -203,7 +205,7 @@ def test_a_damaged_or_foreign_file_is_refused_and_the_store_stays_as_it_is(cache
     for use in (lambda: cache.load(made, MODEL), lambda: cache.verify(made.key, MODEL), lambda: cache.take(copy)):
         with pytest.raises(InputError, match=said):
             use()
-    good, bad = cache.list()
+    good, bad = cache.readings()
     assert other in good
     assert {one.key for one in good} | {*bad} == {made.key, other.key}
     assert list((tmp_path / "home" / "partial").iterdir()) == []
@@ -273,7 +275,7 @@ def test_a_disk_that_is_full_before_or_while_writing_is_said_and_nothing_stays(c
         patch.setattr("longspan.archive.cache.file.write", full)
         with pytest.raises(InputError, match="not enough room on the disk"):
             cache.add(MODEL, PLAIN, text(100), DOCUMENTS)
-    assert cache.list() == ([], {})
+    assert cache.readings() == ([], {})
     assert list((tmp_path / "home").rglob("*.safetensors")) == []
     cache.add(MODEL, PLAIN, text(100), DOCUMENTS)
 
@@ -294,6 +296,17 @@ def test_a_method_that_cannot_be_stored_is_refused_before_the_text_is_read(cache
     with pytest.raises(InputError, match="InfLLM cannot hand its stored tokens over"):
         cache.add(MODEL, Method.parse("kv=infllm"), text(100), DOCUMENTS, progress=lambda *words: heard.append(words))
     assert heard == []
+
+
+def test_the_least_recently_used_are_beyond_a_limit(cache):
+    made = [cache.add(MODEL, PLAIN, text(100, seed), DOCUMENTS)[0] for seed in range(3)]
+    for age, one in enumerate(made):
+        os.utime(cache.path(one.key).parent, (10**9 - age, 10**9 - age))
+    size = occupied(cache.path(made[0].key).parent)
+    cache.load(made[2], MODEL)
+    assert cache.beyond(3 * size + 200) == []
+    assert cache.beyond(2 * size + 200) == [made[1].key]
+    assert set(cache.beyond(0)) == {one.key for one in made}
 
 
 def test_keys_may_be_shortened_as_long_as_they_are_clear(cache, made):

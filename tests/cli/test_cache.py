@@ -157,7 +157,8 @@ def test_readings_are_listed_proved_given_out_taken_in_and_removed(add, run, at_
     code, out, _ = run("cache", "import", copy)
     assert (code, "read by tiny in float32" in out) == (0, True)
     assert run("cache", "verify", "-m", model, "--device", "cpu")[0] == 0
-    assert run("cache", "rm", made["key"][:8])[1] == f"{made['key'][:12]}  removed\n"
+    assert run("cache", "rm", "--limit", "1")[1] == ""
+    assert run("cache", "rm", "--limit", "0")[1] == f"{made['key'][:12]}  removed\n"
     assert "Nothing is kept yet" in run("cache", "ls")[1]
     assert list((at_home / "there" / "cache").rglob("*.*")) == []
 
@@ -179,6 +180,7 @@ def test_adding_twice_reads_once(add, run, at_home, model):
         (["add", "a.txt", "--method", "kv=infllm"], "InfLLM cannot hand its stored tokens over"),
         (["add", "a.txt", "--dtype", "int3"], "no precision named 'int3'"),
         (["add", "long.txt"], "the window of tiny holds 1,024"),
+        (["rm", "--all", "--limit", "3"], "say what to remove"),
         (["rm"], "say what to remove"),
         (["rm", "abcd"], "no key begins with 'abcd'"),
         (["verify", "ab"], "give 4 characters"),
@@ -248,7 +250,7 @@ def test_killed_twenty_times_and_used_by_two_at_once_nothing_is_corrupt_and_noth
     )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     cache, loaded = Cache(Archive()), Model.load(Path(model), device="cpu", dtype="float32")
-    good, bad = cache.list()
+    good, bad = cache.readings()
     files = sorted(cached.files[0] for cached in good)
     assert {"0.txt", "same.txt", "other.txt"} <= {*files} <= {f"{name}.txt" for name in names}
     assert (len(files), bad) == (len({*files}), {})

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from longspan.core.spec import spell
 from longspan.kv.reuse import file
 from longspan.kv.reuse.snapshot import Snapshot
 from longspan.models.digest import remember
-from longspan.models.disk import FULL, free, no_room
+from longspan.models.disk import FULL, free, no_room, occupied
 from longspan.models.method import Method
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Cache:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    def list(self) -> tuple[list[Cached], dict[str, str]]:
+    def readings(self) -> tuple[list[Cached], dict[str, str]]:
         """Return what is stored, newest first, and of what cannot be used the key and why."""
         good: list[Cached] = []
         bad: dict[str, str] = {}
@@ -125,7 +127,7 @@ class Cache:
 
     def find(self, model: Model, method: Method, tokens: Sequence[int], length: int) -> Found | None:
         """The longest stored text that a prompt begins with, for a request of `length` tokens."""
-        for cached in sorted(self.list()[0], key=lambda cached: -cached.tokens):
+        for cached in sorted(self.readings()[0], key=lambda cached: -cached.tokens):
             if cached.tokens >= len(tokens) or proof.differs(cached, model, spell(method)) or not cached.begins(tokens):
                 continue
             for planned in (length, max(length, cached.length)):
@@ -136,7 +138,7 @@ class Cache:
     def why_not(self, model: Model, method: Method, documents: Sequence[Document]) -> str:
         """Why the stored tokens of these documents are of no use to a request; empty where there are none."""
         digests = [document.digest for document in documents]
-        good, bad = self.list()
+        good, bad = self.readings()
         for cached in good:
             if cached.digests == digests:
                 other = proof.differs(cached, model, spell(method)) or "under other names, or for shorter requests"
@@ -155,11 +157,20 @@ class Cache:
         if not mark.is_file() or found.sha256 not in mark.read_text("utf-8"):
             proof.prove(found, stored, model)
             remember(mark, {"sha256": found.sha256})
+        with suppress(OSError):
+            os.utime(path.parent)
         return stored.snapshot
 
     def verify(self, key: str, model: Model) -> float:
         """Prove a file whether or not it was proved before: how far the farthest logit is off."""
         return proof.prove(*proof.opened(self.path(key), key), model)
+
+    def beyond(self, limit: int) -> list[str]:
+        """Keys of the least recently used files, those without which the others take at most `limit` bytes."""
+        folders = [self.path(key).parent for key in self._archive.keys(KIND)]
+        by_use = sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
+        totals = accumulate(occupied(folder) for folder in by_use)
+        return [folder.name for folder, total in zip(by_use, totals, strict=True) if total > limit]
 
     def remove(self, key: str) -> None:
         """Forget stored tokens."""

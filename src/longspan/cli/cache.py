@@ -71,7 +71,7 @@ def add(files: tuple[str, ...], as_json: bool, **options: str) -> None:
 def ls(as_json: bool) -> None:
     """List what is kept, newest first."""
     cache = _cache()
-    good, bad = cache.list()
+    good, bad = cache.readings()
     if as_json:
         damaged = [{"key": key, "error": reason} for key, reason in bad.items()]
         click.echo(json.dumps([*(_json(cached, cache) for cached in good), *damaged], ensure_ascii=False, indent=2))
@@ -93,7 +93,7 @@ def verify(keys: tuple[str, ...], model: str, device: str) -> None:
     from longspan.core.errors import InputError
 
     cache = _cache()
-    good, bad = cache.list()
+    good, bad = cache.readings()
     wanted = [cache.key(begun) for begun in keys] or [*(cached.key for cached in good), *bad]
     by_key, models, failed = {cached.key: cached for cached in good}, _Models(model, device), 0
     for key in wanted:
@@ -112,15 +112,17 @@ def verify(keys: tuple[str, ...], model: str, device: str) -> None:
 @command.command("rm")
 @click.argument("keys", metavar="KEY...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All of them.")
-def rm(keys: tuple[str, ...], everything: bool) -> None:
+@click.option(
+    "--limit", metavar="GB", type=click.FloatRange(min=0), help="The least recently used, until the rest takes this."
+)
+def rm(keys: tuple[str, ...], everything: bool, limit: float | None) -> None:
     """Remove what is kept of documents; the first characters of a key will do."""
     from longspan.core.errors import InputError
 
     cache = _cache()
-    good, bad = cache.list()
-    if bool(keys) == everything:
-        raise InputError("say what to remove: a KEY of `longspan cache ls`, or --all")
-    for key in [cache.key(begun) for begun in keys] or [*(cached.key for cached in good), *bad]:
+    if [bool(keys), everything, limit is not None].count(True) != 1:
+        raise InputError("say what to remove: a KEY of `longspan cache ls`, or --limit GB, or --all")
+    for key in [cache.key(begun) for begun in keys] or cache.beyond(0 if limit is None else int(limit * 1e9)):
         cache.remove(key)
         click.echo(f"{key[:12]}  removed")
 
