@@ -45,7 +45,8 @@ def partial(root: Path) -> Iterator[Path]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         descriptor, lock = tempfile.mkstemp(dir=parent, suffix=LOCK)
-        claim(descriptor)
+        with suppress(OSError):  # some network disks lock nothing
+            claim(descriptor)
         folder = Path(lock).with_suffix("")
         folder.mkdir()
     except OSError as error:
@@ -98,7 +99,7 @@ def remove(root: Path, target: Path) -> None:
 
 
 def sweep(root: Path) -> None:
-    """Remove what killed processes left behind; without a lock to tell them by, what is older than a day."""
+    """Remove what killed processes left behind: at once where their lock tells, else when it is older than a day."""
     for lock in (root / "partial").glob(f"*{LOCK}"):
         with suppress(OSError), lock.open("r+b") as file:
             if claim(file.fileno()):
@@ -107,8 +108,7 @@ def sweep(root: Path) -> None:
     oldest = time.time() - STALE_SECONDS
     for folder in (path for path in (root / "partial").glob("*") if path.is_dir()):
         with suppress(FileNotFoundError):
-            unlocked = not folder.with_suffix(LOCK).exists()
-            if unlocked and max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < oldest:
+            if max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
