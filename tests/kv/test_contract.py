@@ -13,7 +13,8 @@ import torch
 import longspan.kv
 import longspan.kv.evict
 import longspan.kv.split
-from longspan.core.types import NotRewindable
+from longspan.core.errors import InputError
+from longspan.core.types import NotRewindable, Portable
 from longspan.kv.eviction import Eviction
 from longspan.kv.full import Full
 from longspan.models.method import Method
@@ -157,6 +158,24 @@ def test_turns_of_a_batch_equal_turns_alone(policy):
     together = logits([0, 1])
     for row in range(2):
         torch.testing.assert_close(together[row : row + 1], logits([row]), **CLOSE)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("policy", POLICIES + TIGHT_ONES)
+def test_another_session_goes_on_alike_or_the_policy_is_refused_by_name(policy, family):
+    model, method, turn = tiny(family), Method(kv=policy), [text(20, seed=2), text(9, seed=3)]
+
+    def goes_on(session):
+        return torch.cat([session.decode(torch.tensor([[3, 4]] * 2))[:, -1], session.prefill(turn, chunk=16)])
+
+    with Session(model, method) as first, Session(model, method) as second:
+        first.prefill([text(63), text(50, seed=1)], chunk=16)
+        if not all(isinstance(store, Portable) for store in first._stores.values()):
+            with pytest.raises(InputError, match=type(policy).__name__):
+                first.save()
+            return
+        second.restore(first.save())
+        torch.testing.assert_close(goes_on(second), goes_on(first), **CLOSE)
 
 
 @pytest.mark.parametrize("policy", POLICIES + TIGHT_ONES)

@@ -93,6 +93,13 @@ def test_room_is_made_for_what_is_read_only():
         assert session.nbytes() == short.nbytes()
 
 
+def test_nothing_is_kept_for_another_session():
+    with tiny_model().open(Method(prune=GemFilter(keep=10))) as session:
+        session.prefill([prompt(30)])
+        with pytest.raises(InputError, match="leave prune= out"):
+            session.save()
+
+
 def test_a_model_that_only_slides_is_refused():
     model = tiny_model("mistral", sliding_window=8)
     with (

@@ -6,9 +6,9 @@ call, S stored tokens, D head width, P rotated channel pairs, V vocabulary. A te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -217,6 +217,22 @@ class Store(Protocol):
 
     def nbytes(self) -> int:
         """Bytes held for this layer on the device that computes."""
+        ...
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """A store whose tokens can leave its session and come back in another one."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a store needs to go on from here, by name; `k`, `v` and `pos` alone: the slots of a buffer.
+
+        Holds while the session reads on, not once it rolls back.
+        """
+        ...
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over, while empty, what a store of the same settings and layer held."""
         ...
 
 

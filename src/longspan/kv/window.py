@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor
 
 from longspan.core.types import EMPTY, KV, Look, NotRewindable
@@ -54,3 +55,16 @@ class WindowStore:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._buffer.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies, for slots move when some are dropped, of what a later query may see."""
+        state = self._buffer.state(min(self._buffer.length, self.window - 1 + self._pads))
+        return {name: part.clone() for name, part in state.items()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over slots; a row whose first position is not 0 has tokens that were dropped."""
+        self.append(state["k"], state["v"], state["pos"])
+        self._new = 0
+        pos_BS = state["pos"]
+        seen_BS = pos_BS.masked_fill(pos_BS == EMPTY, torch.iinfo(pos_BS.dtype).max)
+        self._dropped = int(seen_BS.amin(1).max()) if pos_BS.shape[1] else 0

@@ -13,6 +13,7 @@ from longspan.core.attend import Seen
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
 from longspan.kv.full import Full
+from longspan.kv.reuse.snapshot import Snapshot
 from longspan.models import takeover
 from longspan.models.method import Method
 from longspan.models.session import CHUNK, Session
@@ -94,6 +95,10 @@ class Pruned(Session):
         dropped = max(map(len, prompts), default=0) - max(map(len, kept), default=0)
         self._expected = max(0, self._expected - dropped)
         return super().prefill(kept, chunk=chunk, progress=progress)
+
+    def save(self) -> Snapshot:
+        """Refuse: what is read of a prompt depends on its question."""
+        raise InputError("prune= reads a text anew for each question, so nothing of it can be kept: leave prune= out")
 
     def _choice(self, prompt: Sequence[int], progress: Progress) -> Sequence[int]:
         look = Look(self._model, self.method, prompt, self._expected, progress)

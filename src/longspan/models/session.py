@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +14,19 @@ from longspan.core.attend import Page, Seen, attend
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
 from longspan.core.rotate import sharpen
-from longspan.core.types import EMPTY, Draft, KVPolicy, Layer, Moment, PositionMap, Rotation, Store, Watch
+from longspan.core.types import (
+    EMPTY,
+    Draft,
+    KVPolicy,
+    Layer,
+    Moment,
+    Portable,
+    PositionMap,
+    Rotation,
+    Store,
+    Watch,
+)
+from longspan.kv.reuse.snapshot import Snapshot, profile_of
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
 from longspan.models.method import Method
@@ -43,6 +55,7 @@ class Session:
         self._kinds = layer_types(model.get_decoder())
         self._stores: dict[int, Store] = {}
         self._drafts: list[Draft] = []
+        self._restored: dict[int, Mapping[str, Tensor]] = {}
         self.chosen: list[list[int]] = []
         """Of each row's first prompt, the tokens that were read; empty: all of them."""
         self._pages: dict[int, dict[Moment, Page]] = {}
@@ -65,6 +78,7 @@ class Session:
             draft.close()
         self._drafts.clear()
         self._stores.clear()
+        self._restored.clear()
         takeover.release(self._model)
 
     @property
@@ -74,7 +88,13 @@ class Session:
 
     def nbytes(self) -> int:
         """Bytes of stored tokens on the computing device."""
-        return sum(store.nbytes() for store in self._stores.values())
+        waiting = sum(part.nbytes for state in self._restored.values() for part in state.values())
+        return waiting + sum(store.nbytes() for store in self._stores.values())
+
+    @property
+    def profile(self) -> str:
+        """Digest of the rotations in use, which depend on model, method and length."""
+        return profile_of(self._rotations)
 
     @torch.inference_mode()
     def prefill(self, prompts: Sequence[Sequence[int]], *, chunk: int = CHUNK, progress: Progress = silent) -> Tensor:
@@ -120,6 +140,33 @@ class Session:
         """Give back what the session holds, as the end of its `with` block does."""
         self.__exit__(None, None, None)
 
+    def save(self) -> Snapshot:
+        """All that was read, for another session of this model and method; holds until this one rolls back or ends.
+
+        Raises InputError for a method whose stored tokens cannot leave their session.
+        """
+        text_BT, pos_BT = self._text()
+        states: dict[int, Mapping[str, Tensor]] = dict(self._restored)
+        for index, store in self._stores.items():
+            states[index] = self._portable(store).state()
+        return Snapshot(text_BT, pos_BT, self.profile, states)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from what another session has read; this one must have read nothing.
+
+        Raises InputError where this session rotates otherwise, because its length or its rope method differs.
+        """
+        if self._history:
+            raise ValueError("this session has read a text already: restore into a new one")
+        self._fit(int(snapshot.pos_BT.max()) + 1)
+        if snapshot.profile != self.profile:
+            raise InputError(
+                "the stored tokens were read under other rotary frequencies than this request has: read the text again"
+            )
+        device = self._model.device
+        self._history.append((snapshot.text_BT.to(device), snapshot.pos_BT.to(device)))
+        self._restored = dict(snapshot.layers)
+
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int) -> Tensor:
         """Store a layer's new keys and values, attend, let the store learn: output [B, H, T, D]."""
         store, page = self._layer(module, query, key, scale, window)
@@ -163,6 +210,7 @@ class Session:
             text_BT, pos_BT = self._text()
             self._history.clear()
             self._stores.clear()
+            self._restored.clear()
             self._read(text_BT, pos_BT, CHUNK, silent)
 
     def _text(self) -> tuple[Tensor, Tensor]:
@@ -223,9 +271,23 @@ class Session:
             expected=self._expected,
         )
         self._stores[layer.index] = WindowStore(window) if window else self.method.kv.open(layer)
+        self._load(layer)
         positions, pattern = (Plain(), Dense()) if window else (self.method.positions, self.method.pattern)
         prompt, token = Page(layer, positions, pattern, scale), Page(layer, positions, Dense(), scale)
         self._pages[layer.index] = {"chunk": prompt, "prompt_end": prompt, "token": token}
+
+    def _load(self, layer: Layer) -> None:
+        """Give a layer's new store what was restored for it."""
+        state, store = self._restored.pop(layer.index, None), self._stores[layer.index]
+        if state is not None:
+            self._portable(store).load({name: part.to(layer.device) for name, part in state.items()})
+            store.truncate(self._next_B())
+
+    def _portable(self, store: Store) -> Portable:
+        if isinstance(store, Portable):
+            return store
+        name = type(self.method.kv).__name__
+        raise InputError(f"{name} cannot hand its stored tokens over to another session yet: use kv=full for that")
 
 
 def _same(a: Rotation, b: Rotation) -> bool:
