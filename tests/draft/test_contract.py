@@ -12,7 +12,7 @@ from longspan.decode.sampling import Sampling
 from longspan.models.method import Method
 
 FAMILIES = ["llama", "qwen3", "gemma3"]
-SETTINGS: dict[str, str] = {}
+SETTINGS = {"self_draft": "window=4,budget=16,again=8", "triforce": "chunk=4,budget=16"}
 """What a drafter needs to make sense at a tiny model's lengths."""
 METHODS = [
     ":".join(filter(None, [entry.name, SETTINGS.get(entry.name, "")])) for entry in entries() if entry.seam == "draft"
