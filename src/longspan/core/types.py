@@ -237,8 +237,29 @@ class Chooser(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a draft may share of a model: what comes before its layers, after them, and its last layer's tokens."""
+
+    embed: Callable[[Tensor], Tensor]
+    """From tokens [B, T] to what the first layer reads, [B, T, C]."""
+    head: Callable[[Tensor], Tensor]
+    """From what the head reads, [B, T, C], to logits [B, T, V] in float32."""
+    attend: Callable[[Tensor, Tensor], Tensor]
+    """From queries [B, H, T, D], rotated as the layer's keys are, at positions [B, T] behind all that is stored to the
+    last layer's attention [B, H, T, D]."""
+    layer: Layer
+    """The last layer."""
+    read: int
+    """Tokens that the model has read."""
+
+
 class Reader(Protocol):
     """The session that a draft guesses for."""
+
+    def ends(self) -> Ends:
+        """Lend both ends of the model, as long as nothing more is read."""
+        ...
 
     def fork(self, *, kv: KVPolicy, again: int = 1) -> Sibling:
         """Open another session on what this one holds, with stores of its own; `again`: its last tokens read anew."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from longspan.core.attend import Page, Seen, attend
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
-from longspan.core.types import EMPTY, Draft, KVPolicy, Layer, Moment, Rotation, Store, Watch
+from longspan.core.types import EMPTY, Draft, Ends, KVPolicy, Layer, Moment, Rotation, Store, Watch
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
 from longspan.models.fork import stored, turned
@@ -136,6 +136,22 @@ class Session:
             raise
         fork._source = None
         return fork
+
+    def ends(self) -> Ends:
+        """Lend both ends of the model and the tokens of its last layer, as long as nothing more is read."""
+        last = max(self._stores)
+        store, page = self._stores[last], self._pages[last]["token"]
+
+        def look(q_BHTD: Tensor, q_BT: Tensor) -> Tensor:
+            return attend(page, q_BHTD, q_BT, (replace(part, new=0) for part in store.read(q_BHTD, q_BT)))
+
+        return Ends(
+            embed=self._model.get_input_embeddings(),
+            head=lambda x_BTC: self._model.get_output_embeddings()(x_BTC).float(),
+            attend=look,
+            layer=page.layer,
+            read=max(self.tokens),
+        )
 
     def close(self) -> None:
         """Give back what the session holds, as the end of its `with` block does."""
