@@ -3,6 +3,7 @@ import torch
 from tests.models.tiny_model import tiny_model
 
 from longspan.core.errors import InputError
+from longspan.core.spec import spell
 from longspan.decode.generate import Generation, Limits
 from longspan.draft.self_draft import SelfDraft
 from longspan.models.method import Method
@@ -65,6 +66,20 @@ def test_its_bytes_count_and_go_with_the_next_reply():
             sizes.append(session.nbytes() - sum(store.nbytes() for store in session._stores.values()))
             assert sizes[-1] == draft.nbytes() > 0
     assert len(set(sizes)) == 1
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "draft=self_draft:budget=100",
+        "draft=self_draft:window=8,kernel=7",
+        "draft=self_draft:kv=infllm,local=64",
+        "draft=self_draft:split=adakv,floor=0.3",
+        "draft=triforce:draft=self_draft,score=streaming_llm,draft.kv.budget=1000",
+    ],
+)
+def test_what_a_drafter_holds_is_named_in_its_string(method):
+    assert spell(Method.parse(method)) == method
 
 
 def test_a_store_that_cannot_take_guesses_back_is_refused():
