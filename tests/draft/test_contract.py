@@ -55,6 +55,24 @@ def test_greedy_text_is_that_of_the_model_alone(draft, prompt, family, named):
         assert written(model, prompt, named(draft, model), sampling)[0] == written(model, prompt, "", sampling)[0]
 
 
+@pytest.mark.parametrize("method", ["kv=offload:tier=host,block=16", "positions=self_extend:group=3,window=10"])
+@pytest.mark.parametrize("draft", METHODS)
+def test_replies_of_several_turns_are_those_of_the_model_alone(draft, method, named):
+    model = tiny_model()
+
+    def replies(spelled):
+        read, found = [], []
+        with model.open(Method.parse(spelled), length=400) as session:
+            for prompt in (PROMPTS[0], " and then", "A", PROMPTS[0]):
+                generation = Generation(session, model.decode, limits=Limits(12), draft=session.draft())
+                list(generation.run([model.encode(prompt)], before=read))
+                found.append(generation.replies[0].tokens)
+                read += [*model.encode(prompt), *found[-1]][: session.tokens[0] - len(read)]
+        return found
+
+    assert replies(f"{method} {named(draft, model)}") == replies(method)
+
+
 @pytest.mark.parametrize("draft", METHODS)
 def test_the_same_seed_draws_the_same(draft, named):
     model, sampling = tiny_model(), Sampling(temperature=1.0, seed=3)
