@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from longspan.kv.buffer import FIRST, capacity, grown
-from longspan.kv.window import SLACK
+from longspan.kv.window import SLACK, SPARE
 
 if TYPE_CHECKING:
     from longspan.models.model import Model
@@ -92,7 +92,7 @@ def window_capacity(tokens: int, window: int) -> int:
     slots = length = 0
     for start in range(0, min(tokens, most), CHUNK):
         if length - (window - 1) > SLACK:
-            length = window - 1
+            length = window - 1 + SPARE
         length += min(CHUNK, tokens - start)
         slots = slots if length <= slots else grown(slots, length)
     return slots
