@@ -283,24 +283,49 @@ class Proposal:
     """The distribution that each was drawn from; None: each was certain."""
 
 
-Choose = Callable[[Tensor, Sequence[int]], tuple[int, Tensor]]
-"""From logits [V] and the text so far to a token, chosen as the reply's are, and the distribution [V] it came from."""
+class Chooser(Protocol):
+    """How the tokens of a reply are chosen."""
+
+    def choose(self, logits_V: Tensor, text: Sequence[int]) -> tuple[int, Tensor]:
+        """From the logits after a text to the next token, and the distribution [V] it was drawn from."""
+        ...
+
+    def check(self, guess: Proposal, logits_TV: Tensor, text: Sequence[int]) -> Proposal:
+        """The guesses that hold and one token more, distributed as the logits after the text and each guess say."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a draft may share of a model: what comes before its layers, after them, and its last layer's tokens."""
+
+    embed: Callable[[Tensor], Tensor]
+    """From tokens [B, T] to what the first layer reads, [B, T, C]."""
+    head: Callable[[Tensor], Tensor]
+    """From what the head reads, [B, T, C], to logits [B, T, V] in float32."""
+    attend: Callable[[Tensor, Tensor], Tensor]
+    """From queries [B, H, T, D], rotated as the layer's keys are, at positions [B, T] behind all that is stored to the
+    last layer's attention [B, H, T, D]."""
+    layer: Layer
+    """The last layer."""
+    read: int
+    """Tokens that the model has read."""
 
 
 class Reader(Protocol):
     """The session that a draft guesses for."""
 
-    def sibling(self, *, positions: PositionMap | None = None, kv: KVPolicy | None = None) -> Sibling:
-        """Open another session on the same model, empty, with some choices of its method changed."""
+    def ends(self) -> Ends:
+        """Lend both ends of the model, as long as nothing more is read."""
+        ...
+
+    def fork(self, *, kv: KVPolicy, again: int = 1) -> Sibling:
+        """Open another session on what this one holds, with stores of its own; `again`: its last tokens read anew."""
         ...
 
 
 class Sibling(Protocol):
     """A session that a draft reads with."""
-
-    def prefill(self, prompts: Sequence[Sequence[int]]) -> Tensor:
-        """Read a text: logits [1, V] after its last token."""
-        ...
 
     def decode(self, tokens_BT: Tensor) -> Tensor:
         """Append tokens: logits [1, T, V]."""
@@ -308,6 +333,10 @@ class Sibling(Protocol):
 
     def rewind(self, tokens: int) -> None:
         """Forget the last tokens."""
+        ...
+
+    def nbytes(self) -> int:
+        """Bytes of stored tokens on the computing device."""
         ...
 
     def close(self) -> None:
@@ -318,8 +347,15 @@ class Sibling(Protocol):
 class Draft(Protocol):
     """Guesses for one reply."""
 
-    def propose(self, text: Sequence[int], room: int, choose: Choose) -> Proposal:
-        """Guess at most `room` tokens that follow the text; the text only ever grows."""
+    def propose(self, text: Sequence[int], room: int, chooser: Chooser) -> Proposal:
+        """Guess at most `room` tokens, one or more, that follow the text, of which the session read all but the last.
+
+        Later texts share their beginning with the first: what came after it may have been taken back.
+        """
+        ...
+
+    def nbytes(self) -> int:
+        """Bytes of stored tokens held on the computing device."""
         ...
 
     def close(self) -> None:

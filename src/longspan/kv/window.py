@@ -11,7 +11,9 @@ from longspan.core.types import EMPTY, KV, Look, NotRewindable
 from longspan.kv.buffer import Buffer
 
 SLACK = 512
-"""Slots kept beyond the window, so that trimming and rolling back are rare events and not per-token ones."""
+"""Slots kept beyond the window, so that trimming is a rare event and not a per-token one."""
+SPARE = 64
+"""Slots of them that trimming leaves, so that as many tokens can be rolled back."""
 
 
 class WindowStore:
@@ -29,8 +31,8 @@ class WindowStore:
         """Store the tokens of this call, forgetting those out of every later query's sight."""
         surplus = self._buffer.length - (self.window - 1) - self._pads
         if surplus > SLACK:
-            self._buffer.drop(surplus)
-            self._dropped += surplus
+            self._buffer.drop(surplus - SPARE)
+            self._dropped += surplus - SPARE
         if pos_BT.shape[0] > 1:
             pads = int((pos_BT == EMPTY).sum(1).max())
             self._pads, self._holes = self._pads + pads, self._holes or pads > 0

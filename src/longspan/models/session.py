@@ -17,11 +17,11 @@ from longspan.core.rotate import sharpen
 from longspan.core.types import (
     EMPTY,
     Draft,
+    Ends,
     KVPolicy,
     Layer,
     Moment,
     Portable,
-    PositionMap,
     Rotation,
     Store,
     Watch,
@@ -29,6 +29,7 @@ from longspan.core.types import (
 from longspan.kv.reuse.snapshot import Snapshot, profile_of
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
+from longspan.models.fork import stored, turned
 from longspan.models.method import Method
 from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope, settled_length
 from longspan.pattern.dense import Dense
@@ -54,7 +55,8 @@ class Session:
         self._watch = watch
         self._kinds = layer_types(model.get_decoder())
         self._stores: dict[int, Store] = {}
-        self._drafts: list[Draft] = []
+        self._draft: Draft | None = None
+        self._source: Session | None = None
         self._restored: dict[int, Mapping[str, Tensor]] = {}
         self.chosen: list[list[int]] = []
         """Of each row's first prompt, the tokens that were read; empty: all of them."""
@@ -74,9 +76,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for draft in self._drafts:
-            draft.close()
-        self._drafts.clear()
+        self._close_draft()
         self._stores.clear()
         self._restored.clear()
         takeover.release(self._model)
@@ -87,9 +87,10 @@ class Session:
         return [int(n) for n in self._next_B()] if self._history else []
 
     def nbytes(self) -> int:
-        """Bytes of stored tokens on the computing device."""
+        """Bytes of stored tokens on the computing device, those of a draft included."""
         waiting = sum(part.nbytes for state in self._restored.values() for part in state.values())
-        return waiting + sum(store.nbytes() for store in self._stores.values())
+        drafted = self._draft.nbytes() if self._draft is not None else 0
+        return waiting + sum(store.nbytes() for store in self._stores.values()) + drafted
 
     @property
     def profile(self) -> str:
@@ -119,22 +120,61 @@ class Session:
 
     def rewind(self, tokens: int) -> None:
         """Forget the last tokens of every row; NotRewindable where a method gave up what that needs."""
+        if not tokens:
+            return
         length_B = self._next_B() - tokens
         for store in self._stores.values():
             store.truncate(length_B)
         text_BT, pos_BT = self._text()
-        self._history = [(text_BT[:, :-tokens], pos_BT[:, :-tokens])] if tokens else self._history
+        self._history = [(text_BT[:, :-tokens], pos_BT[:, :-tokens])]
 
     def draft(self) -> Draft | None:
-        """Open what guesses the tokens of one reply, as the method says, until the session ends; None: nothing does."""
-        draft = self.method.draft.open(self)
-        self._drafts += [draft] if draft else []
-        return draft
+        """Open what guesses the tokens of the next reply, as the method says; None: nothing does.
 
-    def sibling(self, *, positions: PositionMap | None = None, kv: KVPolicy | None = None) -> Session:
-        """Open another session on the same model, empty, with some choices of its method changed, to be closed."""
-        method = replace(self.method, positions=positions or self.method.positions, kv=kv or self.method.kv)
-        return Session(self._model, method, length=self._expected).__enter__()
+        It is closed when the next one is opened, or with the session.
+        """
+        self._close_draft()
+        self._draft = self.method.draft.open(self)
+        return self._draft
+
+    @torch.inference_mode()
+    def fork(self, *, kv: KVPolicy, again: int = 1) -> Session:
+        """Open another session on the text read here, with stores of its own, to be closed.
+
+        They take over what is stored here, layer by layer. Only the last `again` tokens (of the last call at most) are
+        read anew, as the end of a prompt, so that the stores are shown their queries. InputError where the stores here
+        hold other tokens for each head, or for several rows.
+        """
+        text_BT, pos_BT = self._text()
+        if len(text_BT) > 1:
+            raise InputError(f"a session of {len(text_BT)} texts cannot be forked: open one for each")
+        fork = Session(self._model, replace(self.method, kv=kv), length=self._expected)
+        fork._length, fork._rotations, fork._source = self._length, self._rotations, self
+        cut = text_BT.shape[1] - min(again, self._history[-1][0].shape[1])
+        fork._history = [(text_BT[:, :cut], pos_BT[:, :cut])] if cut else []
+        try:
+            fork.__enter__()._read(text_BT[:, cut:], pos_BT[:, cut:], CHUNK, silent)
+        except BaseException:
+            fork.close()
+            raise
+        fork._source = None
+        return fork
+
+    def ends(self) -> Ends:
+        """Lend both ends of the model and the tokens of its last layer, as long as nothing more is read."""
+        last = max(self._stores)
+        store, page = self._stores[last], self._pages[last]["token"]
+
+        def look(q_BHTD: Tensor, q_BT: Tensor) -> Tensor:
+            return attend(page, q_BHTD, q_BT, (replace(part, new=0) for part in store.read(q_BHTD, q_BT)))
+
+        return Ends(
+            embed=self._model.get_input_embeddings(),
+            head=lambda x_BTC: self._model.get_output_embeddings()(x_BTC).float(),
+            attend=look,
+            layer=page.layer,
+            read=max(self.tokens),
+        )
 
     def close(self) -> None:
         """Give back what the session holds, as the end of its `with` block does."""
@@ -275,6 +315,20 @@ class Session:
         positions, pattern = (Plain(), Dense()) if window else (self.method.positions, self.method.pattern)
         prompt, token = Page(layer, positions, pattern, scale), Page(layer, positions, Dense(), scale)
         self._pages[layer.index] = {"chunk": prompt, "prompt_end": prompt, "token": token}
+        if self._source is not None:
+            self._take_over(layer, query, self._source)
+
+    def _take_over(self, layer: Layer, query: Tensor, source: Session) -> None:
+        """Store what `source` stores before the running tokens, rotated as it is here."""
+        theirs = source._pages[layer.index]["token"].layer
+        k, v, pos = stored(source._stores[layer.index].read(query, self._pos_BT), before=int(self._pos_BT.min()))
+        if pos.shape[1]:
+            self._stores[layer.index].append(turned(k, pos, theirs, layer), v, pos)
+
+    def _close_draft(self) -> None:
+        if self._draft is not None:
+            self._draft.close()
+        self._draft = None
 
     def _load(self, layer: Layer) -> None:
         """Give a layer's new store what was restored for it."""
