@@ -41,8 +41,7 @@ def test_longrope_begins_from_yarn_and_comes_nearer():
 
 
 def test_longrope_s_borders_are_searched_when_asked():
-    fitness = lambda method: sum(setting(method, "long"))  # noqa: E731  (a fitness is any callable)
-    method, found = SEARCHES["longrope"].run(quest(fitness, piecewise=True))
+    method, found = SEARCHES["longrope"].run(quest(lambda text: sum(setting(text, "long")), piecewise=True))
     assert len(setting(method, "long")) == PAIRS
     assert found.fitness < found.start
 
@@ -58,9 +57,11 @@ def test_longrope2_searches_the_critical_pairs_alone_and_which_is_the_first():
 
 def test_dpe_finds_the_planted_scale_of_every_group():
     planted = [2, 8, 2, 8, 32, 32, 128, 1]
-    cost = lambda method: sum(  # noqa: E731
-        abs(math.log2(a) - math.log2(b)) for a, b in zip(setting(method, "scales"), planted, strict=True)
-    )
+
+    def cost(method):
+        scales = setting(method, "scales")
+        return sum(abs(math.log2(a) - math.log2(b)) for a, b in zip(scales, planted, strict=True))
+
     method, found = SEARCHES["dpe"].run(quest(cost))
     assert setting(method, "scales") == planted
     assert found.fitness == 0

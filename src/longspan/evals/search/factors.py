@@ -141,7 +141,7 @@ def _redrawn(genome: Genome, random: Random, *, lowest: float, highest: float) -
 
 def _drawn(random: Random, low: float, high: float) -> float:
     """A number of the grid from low to high, both included."""
-    grid = 10**DIGITS
+    grid: int = 10**DIGITS
     bottom, top = round(low * grid), round(high * grid)
     return random.randint(bottom, max(bottom, top)) / grid
 

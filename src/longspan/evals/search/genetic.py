@@ -114,7 +114,12 @@ def _crossed(
     space: Space, parents: list[Genome], wanted: int, random: Random, judged: dict[Genome, float]
 ) -> Iterator[Genome]:
     for _ in range(wanted if len(parents) > 1 else 0):
-        yield from _new(lambda: space.cross(*random.sample(parents, 2), random), judged)
+        yield from _new(lambda: _child(space, parents, random), judged)
+
+
+def _child(space: Space, parents: list[Genome], random: Random) -> Genome | None:
+    mother, father = random.sample(parents, 2)
+    return space.cross(mother, father, random)
 
 
 def _new(make: Callable[[], Genome | None], judged: dict[Genome, float]) -> Iterator[Genome]:

@@ -83,9 +83,7 @@ def dpe(quest: Quest) -> tuple[str, Found]:
     def spell(genome: Genome) -> str:
         return f"positions=dpe:scales={write(tuple(int(scale) for scale in genome))},window={near}"
 
-    found = best_of_each(
-        start, SCALES, lambda genome: quest.fitness(spell(genome)), progress=quest.progress
-    )
+    found = best_of_each(start, SCALES, lambda genome: quest.fitness(spell(genome)), progress=quest.progress)
     return spell(found.genome), found
 
 

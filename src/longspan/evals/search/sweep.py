@@ -8,9 +8,7 @@ from longspan.core.progress import Progress, silent
 from longspan.evals.search.genetic import Found, Genome
 
 
-def best_of(
-    values: Sequence[float], fitness: Callable[[Genome], float], *, progress: Progress = silent
-) -> Found:
+def best_of(values: Sequence[float], fitness: Callable[[Genome], float], *, progress: Progress = silent) -> Found:
     """Try every value by itself; of equals the first wins."""
     judged: dict[Genome, float] = {}
     for number, value in enumerate(values):

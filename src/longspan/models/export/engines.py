@@ -46,8 +46,7 @@ def export(
     Raises InputError for an unknown engine, a folder that holds files, and what the engine cannot express, naming the
     engines that can.
     """
-    if engine not in ENGINES:
-        raise InputError(f"no engine {engine!r} to export to: {choices(engine, ENGINES)}")
+    known(engine)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} holds files already: name an empty or new folder to export to")
     if not (model.folder / "config.json").is_file():
@@ -65,6 +64,12 @@ def export(
     record = {"method": spell(method), "model": model.name, "length": length, **asdict(exported)}
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     return exported
+
+
+def known(engine: str) -> None:
+    """InputError for an engine that is not here."""
+    if engine not in ENGINES:
+        raise InputError(f"no engine {engine!r} to export to: {choices(engine, ENGINES)}")
 
 
 def check(engine: str, network: Any, method: Method, length: int) -> Scaling:
