@@ -152,6 +152,19 @@ def test_the_exported_window_is_what_the_tokenizer_and_the_configuration_say(mod
     assert record["method"] == "rope=yarn:factor=4"
 
 
+def test_weights_are_shared_and_what_people_edit_is_not(model, tmp_path):
+    export("hf", tmp_path / "out", model, Method.parse("rope=yarn:factor=4"), LENGTH)
+    shared = {
+        path.name: path.samefile(model.folder / path.name)
+        for path in (tmp_path / "out").iterdir()
+        if (model.folder / path.name).exists()
+    }
+    assert [name for name, same in shared.items() if same] == ["model.safetensors"]
+    config, before = (json.loads((folder / "config.json").read_text()) for folder in (tmp_path / "out", model.folder))
+    changed = {name for name in config | before if config.get(name) != before.get(name)}
+    assert changed == {"rope_parameters", "max_position_embeddings"}
+
+
 def test_vllm_gets_the_types_of_layer_it_does_not_change_too(model, tmp_path):
     export("vllm", tmp_path / "out", model, Method.parse("rope=yarn:factor=4"), LENGTH)
     written = json.loads((tmp_path / "out/hf-overrides.json").read_text())["rope_parameters"]

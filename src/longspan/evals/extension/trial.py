@@ -76,12 +76,12 @@ def read_all(
     progress: Progress = silent,
 ) -> list[Trial]:
     """Read every question with every method, the shortest first; what the journal has is not read again."""
-    made, done = list[Trial](), 0
+    made, behind = list[Trial](), 0
     ordered = sorted(questions, key=lambda question: (question.length, question.number))
-    total = sum(len(question.tokens) for question in ordered) * len(methods)
+    every = sum(len(question.tokens) for question in ordered) * len(methods)
 
-    def tell(stage: str, part: int, whole: int, unit: str) -> None:
-        progress("compare methods", done + part, total, "tokens")
+    def tell(stage: str, done: int, total: int, unit: str) -> None:
+        progress("compare methods", behind + done, every, "tokens")
 
     for question in ordered:
         for method in methods:
@@ -91,8 +91,8 @@ def read_all(
                 known = asdict(read(model, method, question, progress=tell))
                 journal.put(key, known)
             made.append(Trial(**{**known, "likeliest": tuple(known["likeliest"])}))
-            done += len(question.tokens)
-            progress("compare methods", done, total, "tokens")
+            behind += len(question.tokens)
+            progress("compare methods", behind, every, "tokens")
     return made
 
 

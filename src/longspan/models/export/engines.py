@@ -56,7 +56,7 @@ def export(
     exact = model if model.dtype == "float32" else Model.load(model.folder, device=str(model.device), dtype="float32")
     folder.mkdir(parents=True, exist_ok=True)
     files = here.write(made, folder, exact.network, model.folder, progress=progress)
-    config = AutoConfig.from_pretrained(folder) if engine == "hf" else configured(exact.network, made)
+    config = AutoConfig.from_pretrained(folder) if engine == "hf" else configured(exact.network.config, made)
     proof = prove(exact.network, config, method, made, progress=progress)
     exported = Exported(
         engine, str(folder), (*files, RECORD), here.command(made, folder), tuple(here.notes(made)), proof

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from transformers import AutoConfig
 
 from longspan.core.progress import Progress, silent
 from longspan.models.export.scaling import Scaling, configured
@@ -14,6 +17,8 @@ from longspan.models.export.scaling import Scaling, configured
 TITLE = "transformers"
 SKIPPED = ("config.json", "tokenizer_config.json")
 """Files that are written anew."""
+WEIGHTS = (".safetensors", ".bin")
+"""Files that nobody edits in place, so that both folders may share them."""
 
 
 def refusal(made: Scaling) -> str:
@@ -40,22 +45,22 @@ def command(made: Scaling, folder: Path) -> str:
 
 
 def write(made: Scaling, folder: Path, network: Any, source: Path, *, progress: Progress = silent) -> list[str]:
-    """Write a folder that loads as the extended model: weights linked where the disk can, else copied."""
+    """Write a folder that loads as the extended model: weights are linked where the disk can, all else is copied."""
     files = [path for path in sorted(source.iterdir()) if path.is_file() and path.name not in SKIPPED]
     for number, path in enumerate(files):
         _place(path.resolve(), folder / path.name)
         progress("write the model", number + 1, len(files), "files")
     _widen(source / "tokenizer_config.json", folder, made.window)
-    config = configured(network, made)
-    config.save_pretrained(folder)
+    configured(AutoConfig.from_pretrained(source), made).save_pretrained(folder)
     return sorted(path.name for path in folder.iterdir())
 
 
 def _place(path: Path, target: Path) -> None:
-    try:
-        os.link(path, target)
-    except OSError:
-        shutil.copyfile(path, target)
+    if path.suffix in WEIGHTS:
+        with suppress(OSError):
+            os.link(path, target)
+            return
+    shutil.copyfile(path, target)
 
 
 def _widen(path: Path, folder: Path, window: int) -> None:

@@ -17,7 +17,7 @@ TOLERANCE = 1e-3
 """Greatest difference of a logit in float32."""
 NEAR = 64
 """Tokens of the short request, and those the long one has beyond the window."""
-LONGEST = 16_384
+LONGEST = 8192
 """Windows up to this are proved on a request that leaves them; beyond, on frequencies alone."""
 ASKED = 32
 """Tokens at the end whose logits are compared."""
@@ -41,7 +41,7 @@ def prove(network: Any, config: Any, method: Method, made: Scaling, *, progress:
     lengths = [min(NEAR, made.trained), *([made.trained + NEAR] if made.trained <= LONGEST else [])]
     found = []
     for number, length in enumerate(lengths):
-        found.append(_difference(network, config, method, length))
+        found.append(_difference(network, config, method, length, progress))
         progress("compare logits", number + 1, len(lengths), "requests")
     proof = Proof(found[0], found[1] if len(found) > 1 else None)
     claimed = [*([proof.within] if made.within else []), *([proof.beyond] if proof.beyond is not None else [])]
@@ -50,13 +50,13 @@ def prove(network: Any, config: Any, method: Method, made: Scaling, *, progress:
     return proof
 
 
-def _difference(network: Any, config: Any, method: Method, length: int) -> float:
+def _difference(network: Any, config: Any, method: Method, length: int, progress: Progress) -> float:
     random = torch.Generator().manual_seed(length)
     vocabulary = network.get_input_embeddings().num_embeddings
     text_BT = torch.randint(0, vocabulary, (1, length), generator=random)
     asked = min(ASKED, length - 1)
     with Session(network, method, length=length) as session:
-        session.prefill(text_BT[:, :-asked].tolist())
+        session.prefill(text_BT[:, :-asked].tolist(), progress=progress)
         ours_BTV = session.decode(text_BT[:, -asked:])
     return float((ours_BTV - _theirs(network, config, text_BT, asked)).abs().max())
 

@@ -95,9 +95,9 @@ def _parameters(network: Any, kind: str) -> dict[str, Any]:
     return parameters[kind] if kind else parameters
 
 
-def configured(network: Any, made: Scaling) -> Any:
-    """A copy of the model's configuration with these settings."""
-    config = deepcopy(network.config)
+def configured(config: Any, made: Scaling) -> Any:
+    """A copy of a model's configuration with these settings."""
+    config = deepcopy(config)
     text = config.get_text_config()
     if made.layer_type:
         text.rope_parameters = {**text.rope_parameters, made.layer_type: dict(made.parameters)}
@@ -116,7 +116,7 @@ def rotary(network: Any, config: Any) -> Any:
 
 def theirs(network: Any, made: Scaling, length: int) -> Spectrum_P:
     """What transformers turns by in a request of `length` tokens."""
-    module = rotary(network, configured(network, made))
+    module = rotary(network, configured(network.config, made))
     last = torch.tensor([[length - 1]], device=network.device)
     module(torch.zeros(1, device=network.device), last, *([made.layer_type] if made.layer_type else []))
     prefix = f"{made.layer_type}_" if made.layer_type else ""
