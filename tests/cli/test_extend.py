@@ -61,6 +61,7 @@ def test_a_named_method_is_measured_and_exported_to_every_engine(call, model, tm
     code, out, err = call("extend", model, *QUICK, "--lengths", "64,768", "--method", "yarn", *exports, "--out", "run")
     assert code == 0, err
     assert "perplexity of the last tokens" in out
+    assert "against the model as trained" in out
     assert "llama-server -m MODEL.gguf --ctx-size 768 --rope-scaling yarn --rope-scale 1.5 --yarn-orig-ctx 512" in out
     assert json.loads((tmp_path / "to-vllm/hf-overrides.json").read_text())["rope_parameters"]["factor"] == 1.5
     assert Model.load(tmp_path / "to-hf").window == 768

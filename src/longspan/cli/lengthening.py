@@ -57,6 +57,7 @@ def print_result(result: dict[str, Any]) -> None:
     if "standings" in result:
         _table("perplexity of the last tokens", result["standings"], _perplexity)
         _table("needles found, of 100", result["standings"], _needles)
+        _against(result["standings"], result["length"])
         for method, why in result["verdicts"].items():
             out().print(f"{method}: {why or 'helps'}", markup=False, soft_wrap=True)
         said = f"chosen: {result['method']}, because {result['why']}" if result["method"] else "nothing helps"
@@ -105,9 +106,47 @@ def _table(title: str, standings: Sequence[dict[str, Any]], cell: Any) -> None:
     out().print(table)
 
 
+def _against(standings: Sequence[dict[str, Any]], length: int) -> None:
+    """What short texts lose, and how sure the gains beyond the window are."""
+    import math
+
+    from rich.table import Table
+
+    from longspan.cli.console import out
+    from longspan.evals.report.charts import short
+
+    table = Table(title="against the model as trained", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("method", overflow="fold")
+    for title in (
+        "perplexity within",
+        "agreement within",
+        f"perplexity at {short(length)}",
+        "p",
+        "needles beyond",
+        "p",
+    ):
+        table.add_column(title, justify="right")
+    for each in standings[1:]:
+        agreed = [f"{100 * cell['agreement']:.0f}" for cell in each["cells"] if cell["agreement"] is not None]
+        table.add_row(
+            each["method"],
+            f"{100 * math.expm1(each['short']):+.1f} %",
+            f"{', '.join(agreed)} %",
+            f"{100 * math.expm1(each['loss']['difference']):+.1f} %",
+            f"{each['loss']['p']:.3f}",
+            f"{100 * each['found']['difference']:+.0f}",
+            f"{each['found']['p']:.3f}",
+        )
+    out().print(table)
+
+
 def _perplexity(cell: dict[str, Any]) -> str:
     bounds = cell["interval"]
-    return f"{cell['perplexity']:.4g} ({bounds['low']:.3g}-{bounds['high']:.3g})"
+    return f"{_number(cell['perplexity'])} ({_number(bounds['low'])}-{_number(bounds['high'])})"
+
+
+def _number(perplexity: float) -> str:
+    return f"{perplexity:,.0f}" if perplexity >= 100 else f"{perplexity:.3g}"
 
 
 def _needles(cell: dict[str, Any]) -> str:

@@ -79,7 +79,7 @@ def test_the_best_never_gets_worse_with_a_longer_search():
 
 
 def test_a_search_that_stopped_goes_on_to_the_identical_result(tmp_path):
-    plan = Evolution(population=20, iterations=8)
+    plan = Evolution(population=20, iterations=3)
     whole = evolve(SPACES["monotone"], distance, plan, seed=3)
     journal, asked = Journal(tmp_path / "found.sqlite"), []
 

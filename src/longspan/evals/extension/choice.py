@@ -67,7 +67,7 @@ def _praise(best: Standing, plain: Standing, window: int, length: int) -> str:
     agreement = min((cell.agreement for cell in inside if cell.agreement is not None), default=1.0)
     return (
         f"it finds {found} of {asked} needles beyond the window (as trained {before}), perplexity at {length:,} tokens "
-        f"is {best.at(length).perplexity:.4g} (as trained {plain.at(length).perplexity:.4g}), within the window it "
+        f"is {best.at(length).perplexity:,.2f} (as trained {plain.at(length).perplexity:,.2f}), within the window it "
         f"changes by {best.short_percent:+.1f} %, and greedy decoding there agrees in at least "
         f"{100 * agreement:.0f} % of tokens"
     )

@@ -58,6 +58,11 @@ class Standing:
         """How much greater its perplexity is within the window, in percent."""
         return 100 * math.expm1(self.short)
 
+    @property
+    def long_percent(self) -> float:
+        """How much greater its perplexity is at the longest length, in percent."""
+        return 100 * math.expm1(self.loss.difference)
+
     def at(self, length: int) -> Cell:
         """Its cell of a length."""
         return next(cell for cell in self.cells if cell.length == length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from longspan.evals.extension.standing import Cell, Standing
@@ -11,6 +12,8 @@ from longspan.evals.report.charts import COLOURS, MARKERS, STRONG, short
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+WIDE = 10
+"""How many times the lowest perplexity the highest may be on an even scale."""
 NAMED = 40
 """Characters of a method string in a legend."""
 
@@ -20,9 +23,10 @@ def paint_perplexity(standings: Sequence[Standing], window: int) -> Callable[[Ax
 
     def paint(axes: Axes) -> None:
         _curves(axes, standings, lambda cell: cell.perplexity, lambda cell: (cell.interval.low, cell.interval.high))
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_minor_formatter(lambda value, _: "")
+        heights = [cell.perplexity for each in standings for cell in each.cells]
+        if max(heights) > WIDE * min(heights):
+            axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
         _finish(axes, standings, window, "perplexity of the last tokens")
 
     return paint
@@ -32,7 +36,8 @@ def paint_needles(standings: Sequence[Standing], window: int) -> Callable[[Axes]
     """Share of the needles found; higher is better."""
 
     def paint(axes: Axes) -> None:
-        asked = [each for each in standings if any(cell.needles for cell in each.cells)]
+        asked = [replace(each, cells=tuple(cell for cell in each.cells if cell.needles)) for each in standings]
+        asked = [each for each in asked if each.cells]
         _curves(axes, asked, lambda cell: 100 * cell.found, None)
         axes.set(ylim=(-3, 103))
         _finish(axes, asked, window, "needles found, %")
@@ -60,7 +65,7 @@ def _curves(
         )
         if bounds is not None:
             low, high = zip(*(bounds(cell) for cell in each.cells), strict=True)
-            axes.fill_between(lengths, low, high, color=colour, alpha=0.1, linewidth=0)
+            axes.fill_between(lengths, low, high, color=colour, alpha=0.06, linewidth=0)
 
 
 def _finish(axes: Axes, standings: Sequence[Standing], window: int, label: str) -> None:
