@@ -31,18 +31,17 @@ def test_tiles_before_seen_and_near_are_those_that_hold_such_tokens(shape):
     assert torch.equal(grid.near(3, 9) & grid.before_ts, near & grid.before_ts)
 
 
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("shape", SHAPES)
-def test_columns_and_diagonals_keep_every_tile_they_cross(shape):
+def test_columns_and_diagonals_keep_every_tile_they_cross(shape, seed):
     grid = Grid(*shape)
-    chosen = torch.rand(2, 3, grid.S, generator=torch.Generator().manual_seed(1)) < 0.1
-    columns, diagonals = grid.columns(chosen), grid.diagonals(chosen)
-    for b in range(2):
-        for h in range(3):
-            marks = set(chosen[b, h].nonzero().flatten().tolist())
-            want = table(grid, lambda row, column: any(j in marks for j in column)) & grid.seen_ts  # noqa: B023 - used at once
-            assert torch.equal(columns[b, h], want)
-            want = table(grid, lambda row, column: any(i - j in marks for i in row for j in column))  # noqa: B023 - same
-            assert torch.equal(diagonals[b, h], want)
+    chosen = torch.rand(2, 3, grid.S, generator=torch.Generator().manual_seed(seed)) < 0.1
+    b, h = seed % 2, seed
+    marks = set(chosen[b, h].nonzero().flatten().tolist())
+    columns = table(grid, lambda row, column: any(j in marks for j in column)) & grid.seen_ts
+    diagonals = table(grid, lambda row, column: any(i - j in marks for i in row for j in column))
+    assert torch.equal(grid.columns(chosen)[b, h], columns)
+    assert torch.equal(grid.diagonals(chosen)[b, h], diagonals)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
