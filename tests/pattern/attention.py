@@ -57,6 +57,45 @@ def weights(q_BHTD, k_BGSD):
     return torch.softmax(scores.masked_fill(~causal(T, S), float("-inf")), -1)
 
 
+def recall(pattern, q_BHTD, k_BGSD):
+    """The share of attention that a pattern's choice covers."""
+    return float((weights(q_BHTD, k_BGSD) * kept(pattern, q_BHTD, k_BGSD)).sum(-1).mean())
+
+
+def read_most(keep_ts, queries, size, T, S):
+    """Queries whose choice is most of what lies before them keep all of it, as every estimated pattern does."""
+    keep_ts, first = keep_ts.clone(), (S - T) // queries
+    for t, row in enumerate(keep_ts):
+        before = range(-(-(first + t) * queries // size))
+        if sum(bool(row[s]) for s in before) >= 0.7 * len(before):
+            row[:] = True
+    return keep_ts
+
+
+def planted_block(S, queries, keys):
+    """Queries and keys of S tokens that hardly differ, but that some queries attend to some keys."""
+    q, k, _ = (0.05 * x for x in random(S, S))
+    q[..., 0] = 0
+    q[:, :, queries, 0] = 8
+    k[:, :, keys, 0] += 8
+    return q, k
+
+
+def planted(S, *, column=None, distance=None, strength=6.0, H=4, G=2):
+    """Queries and keys of S tokens such that all attend to one token, or each to the one at a distance from it."""
+    generator = torch.Generator().manual_seed(3)
+    q, k = (0.1 * torch.randn(1, heads, S, D, generator=generator) for heads in (H, G))
+    if column is not None:
+        q[..., 0] += strength
+        k[:, :, column, 0] += strength
+    if distance is not None:
+        angle = torch.arange(S)[:, None] * torch.tensor([2.4, 1.1, 0.37, 0.11, 0.031, 0.0093, 0.0028])
+        q[..., 1:15] += strength / 2 * torch.cat([angle.cos(), angle.sin()], -1)
+        moved = angle + distance * torch.tensor([2.4, 1.1, 0.37, 0.11, 0.031, 0.0093, 0.0028])
+        k[..., 1:15] += strength / 2 * torch.cat([moved.cos(), moved.sin()], -1)
+    return q, k
+
+
 def causal(T, S):
     return torch.arange(S) <= torch.arange(S - T, S)[:, None]
 

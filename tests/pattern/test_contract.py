@@ -25,9 +25,12 @@ FAMILIES = ["llama", "gemma3", "phi", "cohere"]
 METHODS = {entry.name: entry for entry in entries() if entry.seam == "pattern"}
 TIGHT = {
     "a_shape": "sinks=9,local=20,tile=8",
+    "flexprefill": "gamma=0.4,least=0,tile=4",
     "longgen": "sinks=3,local=9,stride=3,tile=4",
+    "minference": "vertical=3,slash=4,last=8,sinks=2,near=2,tile=8,grain=4",
     "swaa": "window=9,sinks=3,tile=4",
     "tri_shape": "sinks=3,local=9,last=6,tile=4",
+    "xattention": "stride=2,threshold=0.5,tile=4",
 }
 """Settings under which a text of 63 tokens is long; as published all of it is kept."""
 
