@@ -72,6 +72,8 @@ class Layer:
     dtype: torch.dtype
     expected: int = 0
     """Tokens that the request may reach, prompt and reply; 0: unknown."""
+    kv_head: int = 0
+    """The first of the key/value heads at hand, where a method is shown only some of the layer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,18 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """A sparse-attention choice: which tiles of `size` queries by `size` stored tokens are computed."""
+    """A sparse-attention choice: which tiles of queries by stored tokens are computed."""
 
     keep_BHts: Tensor
     """Boolean, tiles of queries by tiles of stored tokens, both counted from the first stored token, so that chunks of
     a prompt choose what the whole would; B or H is 1 where all rows or heads choose alike. The queries' tiles begin
-    with the one the first query lies in. A query's own tile is always computed, what lies above it never.
+    with the one the first query lies in. Tokens within a query's own tile of queries are always computed, later ones
+    never.
     """
     size: int
+    """Stored tokens of a tile."""
+    queries: int = 0
+    """Queries of a tile; 0: as many as stored tokens."""
 
 
 class Spectrum(Protocol):
@@ -151,6 +157,14 @@ class PositionMap(Protocol):
 
 class Pattern(Protocol):
     """Which stored tokens the queries of a prompt read; decoding is dense."""
+
+    @property
+    def looks(self) -> bool:
+        """Whether the choice depends on what queries and keys hold.
+
+        They are then as attention meets them: at their true positions, q k / sqrt(D) the logit, no padding among them.
+        """
+        ...
 
     def tiles(self, q_BHTD: Tensor, k_BGSD: Tensor, layer: Layer) -> Tiles | None:
         """Choose tiles for T queries that are the last of S stored tokens; None computes everything."""
