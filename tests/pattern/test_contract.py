@@ -26,6 +26,7 @@ METHODS = {entry.name: entry for entry in entries() if entry.seam == "pattern"}
 TIGHT = {
     "a_shape": "sinks=9,local=20,tile=8",
     "flexprefill": "gamma=0.4,least=0,tile=4",
+    "hip": "budget=8,queries=4,sinks=2,local=4,layer=0",
     "longgen": "sinks=3,local=9,stride=3,tile=4",
     "minference": "vertical=3,slash=4,last=8,sinks=2,near=2,tile=8,grain=4",
     "swaa": "window=9,sinks=3,tile=4",
