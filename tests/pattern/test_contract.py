@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -26,6 +26,7 @@ METHODS = {entry.name: entry for entry in entries() if entry.seam == "pattern"}
 TIGHT = {
     "a_shape": "sinks=9,local=20,tile=8",
     "flexprefill": "gamma=0.4,least=0,tile=4",
+    "hip": "budget=8,queries=4,sinks=2,local=4,layer=0",
     "longgen": "sinks=3,local=9,stride=3,tile=4",
     "minference": "vertical=3,slash=4,last=8,sinks=2,near=2,tile=8,grain=4",
     "swaa": "window=9,sinks=3,tile=4",
@@ -260,3 +261,41 @@ def test_a_head_that_keeps_all_its_tiles_is_read_in_one_run(monkeypatch):
     torch.testing.assert_close(attended(Half(), q, k, v), wanted(q, k, v, kept(Half(), q, k)), **CLOSE)
     assert seen.count(64) == 2
     assert set(seen) == {64, 4}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_second_turn_reads_as_a_second_chunk_and_so_does_one_after_rolling_back(name):
+    own, row = model(), text(63)
+    chunks = read(own, [row[:48]], reply=0, chunk=24, pattern=tight(name))[:, 0]
+    with Session(own, Method(pattern=tight(name))) as session:
+        session.prefill([row[:24]])
+        turns = session.prefill([row[24:48]])
+        session.rewind(24)
+        again = session.prefill([row[24:48]])
+    torch.testing.assert_close(turns, chunks, **CLOSE)
+    torch.testing.assert_close(again, turns, **CLOSE)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_turn_after_eviction_reads_what_each_head_kept(name):
+    own, rows = model(), [text(63), text(40, seed=1)]
+    logits = []
+    for pattern in (build("pattern", name), Dense()):
+        method = replace(Method.parse("kv=snapkv:budget=24,window=8,split=adakv"), pattern=pattern)
+        with Session(own, method) as session:
+            session.prefill(rows)
+            logits.append(session.prefill([text(30, seed=2), text(20, seed=3)]))
+    torch.testing.assert_close(*logits, **CLOSE)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_turn_after_eviction_reads_each_row_as_if_alone(name):
+    own, rows, turns = model(), [text(63), text(40, seed=1)], [text(30, seed=2), text(20, seed=3)]
+    method = replace(Method.parse("kv=snapkv:budget=24,window=8,split=adakv"), pattern=tight(name))
+    with Session(own, method) as session:
+        session.prefill(rows)
+        together = session.prefill(turns)
+    for row, turn, got in zip(rows, turns, together, strict=True):
+        with Session(own, method) as session:
+            session.prefill([row])
+            torch.testing.assert_close(got[None], session.prefill([turn]), **CLOSE)
