@@ -23,7 +23,8 @@ class Split(Protocol):
     def __call__(self, score_BGS: Tensor, budget: int, layer: Layer) -> Tensor:
         """Count [B, G]; more than a head has is all. EMPTY slots score minus infinity.
 
-        `budget` is the mean over all heads and layers, unless the heads themselves say what they need.
+        `budget` is the mean over all heads and layers, unless the heads themselves say what they need. A text that is
+        no longer than it keeps all its tokens, whatever the split says.
         """
         ...
 
@@ -37,8 +38,8 @@ class EvictionStore:
         self._stores: list[FullStore] | list[Run] = [FullStore()]
         self._judge = opened(policy.score, layer, decoding=policy.every > 0)
         self._decoded = 0
-        self._prompt_B = torch.zeros(1, dtype=torch.long, device=layer.device)
-        self._evicted_B = self._prompt_B
+        self._length_B = torch.zeros(1, dtype=torch.long, device=layer.device)
+        self._prompt_B = self._evicted_B = self._length_B
         # a split that does not fit the model says so now, and not when the prompt has been read
         policy.split(torch.zeros(1, layer.num_kv_heads, 1), policy.score.always + 1, layer)
 
@@ -57,8 +58,9 @@ class EvictionStore:
         self._judge.see(look, lambda: self._stored(look))
         before = self._decoded
         self._decoded = before + look.q_BT.shape[1] if decoding else 0
+        self._length_B = self._length_B.maximum(look.q_BT.amax(1) + 1)
         if not decoding:
-            self._prompt_B = look.q_BT.amax(1) + 1
+            self._prompt_B = self._length_B
         if self._due(look.moment, before):
             self._evict(look)
         if look.moment == "prompt_end":
@@ -74,6 +76,7 @@ class EvictionStore:
         self._judge.truncate(length_B)
         for store in self._stores:
             store.truncate(length_B)
+        self._length_B = self._length_B.minimum(length_B)
         self._prompt_B = self._prompt_B.minimum(length_B)
         self._decoded = int((length_B - self._prompt_B)[0])
 
@@ -92,22 +95,22 @@ class EvictionStore:
         return joined(list(self.read(look.q_BHTD, look.q_BT)), look.q_BHTD.shape[0], self._layer.num_kv_heads)
 
     def _evict(self, look: Look) -> None:
-        most = max(len(part) for part in self.read(look.q_BHTD, look.q_BT))
-        if most <= min(self._policy.budgets(self._evicted_B)):
+        budgets = self._policy.budgets(self._length_B)
+        fits_B = self._length_B <= torch.tensor(budgets, device=self._length_B.device)
+        if bool(fits_B.all()):
             return
         kv = self._stored(look)
-        budgets = self._policy.budgets(self._evicted_B.maximum(kv.pos_BGS.amax((1, 2)) + 1))
-        if len(kv) <= min(budgets):
+        if len(kv) <= self._policy.score.always:
             return
         score_BGS = self._judge.score(kv, look).masked_fill(kv.pos_BGS == EMPTY, float("-inf"))
         stored_BG = (kv.pos_BGS != EMPTY).sum(-1)
-        kept_BG = self._counts(score_BGS, budgets).minimum(stored_BG)
+        kept_BG = torch.where(fits_B[:, None], stored_BG, self._counts(score_BGS, budgets)).minimum(stored_BG)
         if torch.equal(kept_BG, stored_BG):
             return
         keep_BGS = best(score_BGS, kept_BG)
         self._stores = runs(kv, keep_BGS)
         self._judge.keep(kv, keep_BGS)
-        self._evicted_B = self._evicted_B.maximum(kv.pos_BGS.amax((1, 2)) + 1)
+        self._evicted_B = self._length_B
 
     def _counts(self, score_BGS: Tensor, budgets: list[int]) -> Tensor:
         """Tokens [B, G] that each head may keep."""

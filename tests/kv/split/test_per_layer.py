@@ -48,8 +48,14 @@ def test_all_layers_together_keep_what_even_budgets_keep(budgets, shares, depth)
     assert sum(budgets(shares, depth, budget=101)) == 101 * depth
 
 
-def test_a_text_within_the_budget_is_kept_whole(budgets):
-    assert budgets((9.0, 1.0), 4, stored=100) == [100] * 4
+@pytest.mark.parametrize("chunks", [False, True])
+def test_a_longer_text_keeps_each_layers_own_and_one_within_the_budget_all(tape, kept_of, chunks):
+    text = tape(100, pads=(0, 60))
+    policy = Eviction(SnapKV(window=4), 40, PerLayer((3.0, 1.0)), chunks=chunks)
+    for index, own in enumerate((58, 22)):
+        store = policy.open(replace(text.page.layer, index=index, depth=2))
+        text.prompt(store, 100, 20)
+        assert [len(kept) for kept in kept_of(store, 2, 2).values()] == [own, own, 40, 40]
 
 
 def test_shares_that_make_no_sense_are_refused_before_anything_is_read(tape):

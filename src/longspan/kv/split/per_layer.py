@@ -26,11 +26,10 @@ class PerLayer:
 
     def __call__(self, score_BGS: Tensor, budget: int, layer: Layer) -> Tensor:
         """Return the layer's part of what is to be shared out; what a score always keeps is every layer's own."""
-        stored_BG, always_BG = (score_BGS > -float("inf")).sum(-1), (score_BGS == float("inf")).sum(-1)
+        always_BG = (score_BGS == float("inf")).sum(-1)
         before, end = self._until(layer.index, layer), self._until(layer.index + 1, layer)
         total_BG = (budget - always_BG).clamp_min(0).double() * layer.depth
-        own_BG = torch.round(total_BG * end).long() - torch.round(total_BG * before).long()
-        return torch.where(stored_BG <= budget, stored_BG, always_BG + own_BG)
+        return always_BG + torch.round(total_BG * end).long() - torch.round(total_BG * before).long()
 
     def _until(self, index: int, layer: Layer) -> float:
         """The share of all layers before one."""
