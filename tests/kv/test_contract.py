@@ -23,7 +23,12 @@ from longspan.models.tiny import tiny
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
 FAMILIES = ["llama", "qwen3", "gemma3"]
 ROOM, TIGHT = 1000, 24
-SETTINGS = {"SnapKV": {"window": 8}}
+SETTINGS = {
+    "SnapKV": {"window": 8},
+    "Integer": {"group": 8, "residual": 1000},
+    "KIVI": {"group": 8, "residual": 1000},
+    "KVQuant": {"residual": 1000},
+}
 """What a method needs to make sense at a tiny model's lengths."""
 
 
