@@ -1,9 +1,7 @@
 """What KVQuant needs to know of a model's keys and values beforehand, in a file.
 
->>> tap = Tap()  # doctest: +SKIP
->>> with Session(model, Method(kv=tap)) as session:  # doctest: +SKIP
-...     session.prefill([tokens])
->>> calibrate(KVQuant(bits=3).coding, tap.tokens(sinks=1), "model.safetensors")  # doctest: +SKIP
+A `Tap` as the method's `kv` collects them while sessions read texts. Then
+`calibrate(KVQuant(bits=3).coding, tap.tokens(sinks=1), path)` writes the file for `KVQuant(bits=3, calibration=path)`.
 """
 
 from __future__ import annotations
@@ -77,7 +75,7 @@ def load(coding: Coding, layer: Layer, path: str) -> tuple[Fit, Fit]:
     try:
         with safe_open(path, "pt", device=str(layer.device)) as file:
             _check(file.metadata() or {}, coding, path)
-            if f"{layer.index}.{NAMES[0]}" not in file.keys():  # noqa: SIM118 - the file is no mapping
+            if f"{layer.index}.{NAMES[0]}" not in set(file.keys()):
                 raise InputError(f"{path} says nothing about layer {layer.index}: calibrate with this model")
             found = [file.get_tensor(f"{layer.index}.{name}") for name in NAMES]
     except (OSError, SafetensorError) as error:
