@@ -33,6 +33,9 @@ SETTINGS = {
     "Locret": {"heads": __file__, "stabilizers": 8, "local": 4},
     "PerLayer": {"shares": (2.0, 1.0)},
     "Duo": {"heads": __file__, "sparsity": 0.9},
+    "Integer": {"group": 8, "residual": 1000},
+    "KIVI": {"group": 8, "residual": 1000},
+    "KVQuant": {"residual": 1000},
 }
 """What a method needs to make sense at a tiny model's lengths."""
 WHOLE = {"Duo": 0.2}
