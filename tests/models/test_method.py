@@ -7,7 +7,7 @@ import pytest
 from longspan.models.method import Method
 
 
-@pytest.mark.parametrize("text", ["rope=yarn:factor=2", "positions=rerope", "rope=pi kv=infllm"])
+@pytest.mark.parametrize("text", ["rope=yarn:factor=2", "positions=rerope:window=512", "rope=pi:factor=2 kv=infllm"])
 def test_changed_distances_lift_the_window(text):
     assert Method.parse(text).extends
 
