@@ -58,7 +58,7 @@ def test_auto_compares_what_is_here_and_says_that_nothing_helps_a_random_model(c
 
 def test_a_named_method_is_measured_and_exported_to_every_engine(call, model, tmp_path):
     exports = [word for engine in ("hf", "vllm", "llamacpp") for word in ("--export", engine, f"to-{engine}")]
-    code, out, err = call("extend", model, *QUICK, "--lengths", "64,768", "--method", "yarn", *exports, "--out", "run")
+    code, out, err = call("extend", model, *QUICK, "--lengths", "256,768", "--method", "yarn", *exports, "--out", "run")
     assert code == 0, err
     assert "perplexity of the last tokens" in out
     assert "against the model as trained" in out
@@ -101,7 +101,7 @@ MISTAKES = [
     (("--to", "1k", "--no-measure"), "auto chooses by measuring"),
     (("--to", "1k", "--piecewise"), "--piecewise is about"),
     (("--to", "1k", "--export", "ollama", "out"), "no engine 'ollama'"),
-    (("--to", "1k", "--documents", "1"), "at least 2"),
+    (("--to", "1k", "--documents", "0"), "at least 1"),
     (("--to", "1k", "--lengths", "700,1k"), "one within the window"),
     (("--to", "200k", "--documents", "2", "--lengths", "64,200k"), "Give more text with --docs"),
     (("--to", "1k", "--method", "rerope", "--no-measure", "--export", "vllm", "out"), "No engine can"),
@@ -122,7 +122,7 @@ def test_a_server_s_model_cannot_be_extended(call):
 
 
 def test_nothing_is_exported_when_nothing_helps(call, model, tmp_path):
-    words = ("--lengths", "64,768", "--export", "hf", "longer", "--out", "run")
+    words = ("--lengths", "256,768", "--export", "hf", "longer", "--out", "run")
     code, _, err = call("extend", model, *QUICK, *words)
     assert code == 2
     assert "nothing helps" in err

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 )
 @click.option("--piecewise", is_flag=True, help="Of longrope, search two borders too.")
 @click.option("--population", default=64, show_default=True, help="Of a search, its first generation.")
-@click.option("--iterations", default=40, show_default=True, help="Of a search, its generations of up to 32 more.")
+@click.option("--iterations", default=40, show_default=True, help="Of a search, its generations.")
+@click.option("--children", default=32, show_default=True, help="Of a search, how many each generation adds at most.")
 @click.option("--export", "exports", nargs=2, multiple=True, metavar="ENGINE DIR", help="hf, vllm or llamacpp.")
 @click.option("--measure/--no-measure", default=True, help="Compare with the model as trained.", show_default=True)
 @click.option("--lengths", default="", help="Tokens to measure at, by commas; else a quarter of the window and up.")
 @click.option("--documents", default=10, show_default=True, help="Pieces of real text of each length.")
-@click.option("--needles", default=6, show_default=True, help="Needles of each length.")
+@click.option("--needles", default=10, show_default=True, help="Needles of each length, over all pieces.")
 @click.option("--docs", default="", help="Your own documents as real text; else this Python's own reference.")
 @click.option("--seed", default=0, show_default=True, help="Other needles, another search.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
@@ -105,7 +106,10 @@ def _evolution(options: dict[str, Any]) -> Evolution | None:
     if not options["search"]:
         return None
     check_search(options["method"])
-    return Evolution(options["population"], options["iterations"])
+    mutations = options["children"] // 2
+    return Evolution(
+        options["population"], options["iterations"], mutations=mutations, crossovers=options["children"] - mutations
+    )
 
 
 def _compared(work: Work, methods: list[str], recipe: Any) -> dict[str, Any]:

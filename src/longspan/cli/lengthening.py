@@ -57,6 +57,7 @@ def print_result(result: dict[str, Any]) -> None:
     if "standings" in result:
         _table("perplexity of the last tokens", result["standings"], _perplexity)
         _table("needles found, of 100", result["standings"], _needles)
+        _table("seconds to read a piece, and MiB stored of it", result["standings"], _cost)
         _against(result["standings"], result["length"])
         for method, why in result["verdicts"].items():
             out().print(f"{method}: {why or 'helps'}", markup=False, soft_wrap=True)
@@ -154,6 +155,10 @@ def _needles(cell: dict[str, Any]) -> str:
     return (
         f"{100 * cell['found']:.0f} ({100 * bounds['low']:.0f}-{100 * bounds['high']:.0f})" if cell["needles"] else ""
     )
+
+
+def _cost(cell: dict[str, Any]) -> str:
+    return f"{cell['seconds']:.3g} s {cell['nbytes'] / 2**20:.3g}"
 
 
 def _length(text: str) -> int:

@@ -9,8 +9,6 @@ from pathlib import Path
 from longspan.core.errors import InputError
 
 FILE = "extend.json"
-FEWEST = 2
-"""Documents, of which intervals are made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,7 @@ class Plan:
     documents: int
     """Pieces of real text of each length."""
     needles: int
-    """Needles hidden in each length."""
+    """Needles hidden in each length, over all its documents."""
     seed: int
     text: str
     """Name and digest of the text."""
@@ -46,8 +44,8 @@ class Plan:
             raise InputError(
                 f"--to {self.length:,} is within the window of {self.window:,} tokens: nothing is to be extended"
             )
-        if self.documents < FEWEST or self.needles < 0:
-            raise InputError(f"--documents {self.documents} and --needles {self.needles}: at least {FEWEST} and 0")
+        if self.documents < 1 or self.needles < 0:
+            raise InputError(f"--documents {self.documents} and --needles {self.needles}: at least 1 and 0")
         if min(self.lengths) < 2 or self.lengths[-1] != self.length or not any(n <= self.window for n in self.lengths):
             raise InputError(
                 f"--lengths must hold one within the window of {self.window:,} and end at --to {self.length:,}"

@@ -1,114 +1,139 @@
-"""What a model is read: pieces of real text, and needles hidden in it, as tokens."""
+"""What a model is read: real text with needles in it, whose last tokens and whose needles it is to expect."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+from random import Random
 from typing import Literal
 
 from longspan.core.errors import InputError
-from longspan.core.progress import Progress, silent
-from longspan.evals.ask import Ask
 from longspan.evals.haystack import Haystack
-from longspan.evals.task import Counter
-from longspan.evals.tasks.ruler.niah import Niah
+from longspan.evals.words import distinct, number, pair
 from longspan.models.model import Model
 
 SCORED = 512
-"""Tokens at the end of a piece whose perplexity counts; half of the shortest length where that is less."""
+"""Tokens at the end of a text whose perplexity counts; a quarter of the shortest length where that is less."""
 Kind = Literal["text", "needle"]
-NEEDLE = "extension/needle"
+INTRO = "Secret numbers are hidden in the text below. Remember them: you will be asked for one of them at the end.\n\n"
+NEEDLE = " The secret number of {key} is {value}."
+QUESTION = "\n\nWhat is the secret number of {key} that the text above mentions?"
+START = "The secret number of {key} in the text is"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Tokens to read, the last of which are to be expected."""
+class Needle:
+    """A question about a text that was read."""
 
-    kind: Kind
-    length: int
-    """Tokens asked for; a needle's prompt may be a line shorter."""
     number: int
-    depth: float | None
-    """Where the needle lies, 0 the beginning and 1 the end."""
+    """Which of its length's."""
+    depth: float
+    """Share of the text before the needle."""
+    tokens: tuple[int, ...] = field(repr=False)
+    """The question and the value to be expected."""
+    scored: int
+    """How many tokens at the end are the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text to read once, its last tokens to expect, and what to ask about it then, one after the other."""
+
+    length: int
+    """Tokens of the text with the longest of its questions."""
+    number: int
     tokens: tuple[int, ...] = field(repr=False)
     scored: int
-    """How many tokens at the end count: of a piece its last ones, of a needle its value."""
+    """How many tokens at the end of the text count."""
+    needles: tuple[Needle, ...] = ()
 
     @property
     def key(self) -> str:
-        """What no other question of a run shares."""
-        return f"{self.kind} {self.length} {self.number}"
+        """What no other reading of a run shares."""
+        return f"{self.length} {self.number}"
 
 
-def texts(
-    model: Model, hay: Haystack, lengths: Sequence[int], documents: int, *, shift: float = 0.25
-) -> list[Question]:
-    """Pieces of real text that end at the same places whatever their length, so the same tokens are expected.
-
-    `shift` moves all ends, 0 to 1 of the way to the next: pieces of other shifts expect other tokens. InputError where
-    the text is too short for so many.
-    """
-    stream, longest = model.encode(" ".join(hay.sentences)), max(lengths)
-    begin = _begin(model)
-    scored = max(1, min(SCORED, min(lengths) // 2))
-    room = (len(stream) - (longest - len(begin))) / documents
-    if room < 2 * scored:
-        raise InputError(
-            f"{hay.name} has {len(stream):,} tokens: {documents} pieces of up to {longest:,} that end in {scored} "
-            f"tokens of their own need {longest + 2 * scored * documents:,}. Give more text with --docs"
-        )
-    made = []
-    for length in lengths:
-        for number in range(documents):
-            end = longest - len(begin) + int(room * (number + shift))
-            tokens = (*begin, *stream[end - (length - len(begin)) : end])
-            made.append(Question("text", length, number, None, tokens, scored))
-    return made
-
-
-def needles(
+def readings(
     model: Model,
     hay: Haystack,
     lengths: Sequence[int],
-    number: int,
+    documents: int,
+    needles: int = 0,
     *,
     seed: int = 0,
-    progress: Progress = silent,
-) -> list[Question]:
-    """Needles in real text at scattered depths, the value they ask for at the end.
+    shift: float = 0.25,
+) -> list[Reading]:
+    """Pieces of real text that end at the same places whatever their length, so the same tokens are expected.
 
-    A length too short for a needle has none; InputError where the longest is.
+    `needles` of each length lie scattered over the pieces, none of them among the expected tokens; a length too short
+    for them has none. `shift` moves all ends, 0 to 1 of the way to the next: pieces of other shifts expect other
+    tokens. InputError where the text is too short for so many pieces, or the longest length for the needles.
     """
-    task, made = Niah(haystack="text"), list[Question]()
-
-    def count(prompt: str, start: str = "") -> int:
-        return len(_prompt(model, prompt, start))
-
-    fits = [length for length in lengths if length == max(lengths) or _fits(task, length, count, hay)]
-    for length in fits:
-        for index in range(number):
-            ask = Ask(NEEDLE, repr(task), length, index, seed, count, hay)
-            sample = task.make(ask)
-            value = model.encode(f" {sample.answers[0]}")
-            tokens = (*_prompt(model, sample.prompt, sample.start), *value)
-            made.append(Question("needle", length, index, ask.depth, tokens, len(value)))
-            progress("hide needles", len(made), len(fits) * number, "needles")
+    texts = _Texts(model, hay)
+    longest, scored = max(lengths), max(1, min(SCORED, min(lengths) // 4))
+    room = (len(texts.stream) - longest) / documents
+    if room < 2 * scored:
+        raise InputError(
+            f"{hay.name} has {len(texts.stream):,} tokens: {documents} pieces of up to {longest:,} that end in "
+            f"{scored} tokens of their own need {longest + 2 * scored * documents:,}. Give more text with --docs"
+        )
+    made = []
+    for length in lengths:
+        for index in range(documents):
+            end = longest + int(room * (index + shift))
+            spots = [(each, (each + 0.5) / needles) for each in range(index, needles, documents)]
+            random = Random(f"{seed} {length} {index}")
+            reading = texts.reading(length, index, end, scored, spots, random)
+            if reading is None and length < longest:
+                reading = texts.reading(length, index, end, scored, [], random)
+            if reading is None:
+                what = f"a text that hides {len(spots)} numbers" if spots and length == longest else "a text"
+                raise InputError(f"{length:,} tokens are too few for {what}: give a greater length")
+            made.append(reading)
     return made
 
 
-def _fits(task: Niah, length: int, count: Counter, hay: Haystack) -> bool:
-    try:
-        task.make(Ask(NEEDLE, repr(task), length, 0, 0, count, hay))
-    except InputError:
-        return False
-    return True
+class _Texts:
+    """A long text as tokens, with the places where its sentences end, and the message around a piece of it."""
 
+    def __init__(self, model: Model, hay: Haystack) -> None:
+        self._model = model
+        sentences = [model.encode(f" {sentence}") for sentence in hay.sentences]
+        self.stream = [token for sentence in sentences for token in sentence]
+        self._ends = list(accumulate(len(sentence) for sentence in sentences))
+        self._head, _ = self._around("")
 
-def _prompt(model: Model, prompt: str, start: str) -> list[int]:
-    return model.chat([("user", prompt), *([("assistant", start)] if start else [])])
+    def reading(
+        self, length: int, index: int, end: int, scored: int, spots: Sequence[tuple[int, float]], random: Random
+    ) -> Reading | None:
+        """A piece up to `end` with needles at these depths; None where they would be more than half of it."""
+        keys = distinct(random, pair, len(spots))
+        values = [number(random) for _ in spots]
+        hidden = [self._model.encode(NEEDLE.format(key=k, value=v)) for k, v in zip(keys, values, strict=True)]
+        asked = [
+            (tuple(self._around(key)[1]), tuple(self._model.encode(f" {value}")))
+            for key, value in zip(keys, values, strict=True)
+        ]
+        extra = max((len(question) + len(value) for question, value in asked), default=0)
+        room = length - len(self._head) - scored - sum(map(len, hidden)) - extra
+        if room < max(1, sum(map(len, hidden))):
+            return None
+        first, last = end - scored - room, end - scored
+        breaks = [0, *(at - first for at in self._ends if first < at <= last)]
+        places = [min(breaks, key=lambda at: abs(at - depth * room)) for _, depth in spots]
+        piece, at = list[int](), 0
+        for place, needle in sorted(zip(places, hidden, strict=True)):
+            piece += [*self.stream[first + at : first + place], *needle]
+            at = place
+        piece += self.stream[first + at : end]
+        needles = tuple(
+            Needle(number, place / room, question + value, len(value))
+            for (number, _), place, (question, value) in zip(spots, places, asked, strict=True)
+        )
+        return Reading(length, index, (*self._head, *piece), scored, needles)
 
-
-def _begin(model: Model) -> list[int]:
-    """The token that texts begin with, where the model's tokenizer puts one."""
-    first = model.tokenizer.bos_token_id
-    return [first] if first is not None and first in model.tokenizer("")["input_ids"] else []
+    def _around(self, key: str) -> tuple[list[int], list[int]]:
+        """Tokens before a text and after it, up to the value of a key."""
+        messages = [("user", INTRO, QUESTION.format(key=key)), ("assistant", "", START.format(key=key))]
+        return self._model.chat_apart(messages)

@@ -12,7 +12,7 @@ from longspan.core.nearest import choices
 from longspan.core.progress import Progress, silent
 from longspan.evals.extension.choice import Choice, choose
 from longspan.evals.extension.plan import Plan
-from longspan.evals.extension.questions import needles, texts
+from longspan.evals.extension.questions import Kind, readings
 from longspan.evals.extension.standing import TRAINED, Standing, standings
 from longspan.evals.extension.trial import fitness, read_all
 from longspan.evals.haystack import Haystack
@@ -48,8 +48,7 @@ class Work:
 def compare(work: Work, methods: Sequence[str]) -> tuple[list[Standing], Choice]:
     """Read the plan's questions with the model as trained and with each method, and choose."""
     plan = work.plan
-    asked = texts(work.model, work.hay, plan.lengths, plan.documents)
-    asked += needles(work.model, work.hay, plan.lengths, plan.needles, seed=plan.seed, progress=work.progress)
+    asked = readings(work.model, work.hay, plan.lengths, plan.documents, plan.needles, seed=plan.seed)
     every = [TRAINED, *dict.fromkeys(methods)]
     trials = read_all(work.model, every, asked, work.journal, progress=work.progress)
     found = standings(trials, plan.window)
@@ -68,13 +67,10 @@ def search(work: Work, evolution: Evolution, *, piecewise: bool, command: str) -
     """Search the numbers of the plan's method on text and needles that `compare` does not use."""
     plan = work.plan
     kind = SEARCHES[plan.method]
-    if kind.needles:
-        asked = needles(
-            work.model, work.hay, [plan.length], max(1, plan.needles), seed=plan.seed + 1, progress=work.progress
-        )
-    else:
-        asked = texts(work.model, work.hay, [plan.length], plan.documents, shift=SHIFT)
-    measure = partial(fitness, work.model, asked, work.journal)
+    needles = max(1, plan.needles) if kind.needles else 0
+    scored: Kind = "needle" if needles else "text"
+    asked = readings(work.model, work.hay, [plan.length], plan.documents, needles, seed=plan.seed + 1, shift=SHIFT)
+    measure = partial(fitness, work.model, asked, work.journal, scored)
     _, rope = changed_rope(work.model.network)
     quest = Quest(rope, plan.length, measure, evolution, plan.seed, piecewise, work.progress)
     method, found = kind.run(quest)

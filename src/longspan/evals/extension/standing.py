@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
+from statistics import fmean, median
 
 from longspan.evals.extension.trial import Trial
 from longspan.evals.statistics import UNIT, Interval, Paired, holm, interval, paired
@@ -33,6 +33,10 @@ class Cell:
     agreement: float | None
     """Share of the expected tokens of pieces at which the likeliest is that of the model as trained; None beyond the
     window."""
+    seconds: float
+    """To read a piece, the middle one of all."""
+    nbytes: int
+    """Stored tokens of a piece, in bytes on the computing device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,8 @@ def _cell(own: Keyed, plain: Keyed, length: int, window: int) -> Cell:
         interval([float(right) for right in hidden]) if hidden else UNIT,
         len(hidden),
         fmean(same) if same and length <= window else None,
+        median(own[key].seconds for key in pieces),
+        max(own[key].nbytes for key in pieces),
     )
 
 
