@@ -98,7 +98,7 @@ MISTAKES = [
     (("--to", "1k", "--method", "yarm"), "yarn"),
     (("--to", "1k", "--method", "kv=streaming_llm"), "does not reach beyond the window"),
     (("--to", "1k", "--search"), "--search needs --method"),
-    (("--to", "1k", "--no-measure"), "auto chooses by measuring"),
+    (("--to", "1k", "--no-measure"), "is chosen by measuring"),
     (("--to", "1k", "--piecewise"), "--piecewise is about"),
     (("--to", "1k", "--export", "ollama", "out"), "no engine 'ollama'"),
     (("--to", "1k", "--documents", "0"), "at least 1"),

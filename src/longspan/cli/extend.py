@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.option("--to", "length", required=True, help="Tokens to reach, such as 32k.")
 @click.option(
-    "--method", default="auto", show_default=True, help="A method's name or string; auto compares those here."
+    "--method",
+    "methods",
+    multiple=True,
+    default=("auto",),
+    show_default=True,
+    help="A method's name or string, as often as you like; auto compares the likeliest, all every one that extends.",
 )
 @click.option(
     "--search", is_flag=True, help="Search the method's numbers: longrope, longrope2, dpe, giraffe_truncated."
@@ -66,7 +71,7 @@ def _extend(name: str, options: dict[str, Any], progress: Progress, result: dict
     from longspan.cli.lengthening import begun
     from longspan.cli.measuring import stoppable
     from longspan.core.errors import InputError
-    from longspan.evals.extension.candidates import candidates, method_of
+    from longspan.evals.extension.candidates import candidates
     from longspan.evals.extension.run import search
 
     evolution = _evolution(options)
@@ -77,14 +82,12 @@ def _extend(name: str, options: dict[str, Any], progress: Progress, result: dict
             recipe = search(work, evolution, piecewise=options["piecewise"], command=_command())
             result["recipe"] = asdict(recipe)
             methods = [recipe.method]
-        elif options["method"] == "auto":
-            methods = candidates(plan.window, plan.length)
         else:
-            methods = [method_of(options["method"], plan.window, plan.length)]
+            methods = candidates(options["methods"], plan.window, plan.length)
         result |= {"folder": str(work.folder), "methods": methods, "window": plan.window, "length": plan.length}
         if options["measure"]:
             result |= _compared(work, methods, recipe)
-    chosen = result.get("method", "") if options["method"] == "auto" else methods[0]
+    chosen = result.get("method", "") if _chooses(options) else methods[0]
     if options["exports"] and not chosen:
         raise InputError(f"nothing is exported, because nothing helps: see {result['report']}, or name a --method")
     result["exports"] = [_exported(work, engine, Path(folder), chosen) for engine, folder in options["exports"]]
@@ -99,17 +102,22 @@ def _evolution(options: dict[str, Any]) -> Evolution | None:
 
     for engine, _ in options["exports"]:
         known(engine)
-    if options["piecewise"] and (not options["search"] or options["method"] != "longrope"):
+    if options["piecewise"] and (not options["search"] or options["methods"] != ("longrope",)):
         raise InputError("--piecewise is about --method longrope --search")
-    if not options["measure"] and options["method"] == "auto":
-        raise InputError("--no-measure needs --method: auto chooses by measuring")
+    if not options["measure"] and _chooses(options):
+        raise InputError("--no-measure needs one --method by its name: among several is chosen by measuring")
     if not options["search"]:
         return None
-    check_search(options["method"])
+    check_search(", ".join(options["methods"]))
     mutations = options["children"] // 2
     return Evolution(
         options["population"], options["iterations"], mutations=mutations, crossovers=options["children"] - mutations
     )
+
+
+def _chooses(options: dict[str, Any]) -> bool:
+    """Whether the method is to be found among several."""
+    return len(options["methods"]) > 1 or options["methods"][0] in ("auto", "all")
 
 
 def _compared(work: Work, methods: list[str], recipe: Any) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def begun(name: str, options: dict[str, Any], evolution: Evolution | None, progr
     plan = Plan(
         model=name,
         digest=digest(model.folder, progress=progress),
-        method=options["method"],
+        method=", ".join(options["methods"]),
         length=length,
         window=model.window,
         lengths=lengths,

@@ -4,7 +4,7 @@ import pytest
 
 from longspan.core.discover import entries
 from longspan.core.errors import InputError
-from longspan.evals.extension.candidates import AUTO, SETTINGS, candidates, method_of
+from longspan.evals.extension.candidates import APART, AUTO, SETTINGS, candidates, method_of
 from longspan.models.method import Method
 
 HERE = {entry.name for entry in entries()}
@@ -13,9 +13,25 @@ EXTENDING = [e.name for e in entries() if e.seam in ("rope", "positions") and e.
 
 @pytest.mark.parametrize(("window", "length"), [(512, 1024), (8192, 16384), (8192, 100_000), (32768, 131072)])
 def test_candidates_are_those_here_and_all_of_them_extend(window, length):
-    made = candidates(window, length)
+    made = candidates(["auto"], window, length)
     assert len(made) == len([name for name in AUTO if name in HERE]) >= 4
     assert all(Method.parse(text).extends for text in made)
+
+
+def test_all_are_all_that_extend_by_themselves_and_none_is_named_twice():
+    names = {e.name for e in entries() if e.seam in ("rope", "positions")} - set(APART)
+    made = candidates(["yarn", "all", "auto"], 8192, 16384)
+    assert {text.split("=")[1].split(":")[0] for text in made} == names
+    assert len(made) == len(names)
+    assert made[0].startswith("rope=yarn")
+
+
+@pytest.mark.parametrize(("window", "length"), [(512, 1024), (8192, 16384), (8192, 100_000)])
+def test_parallel_windows_leave_room_for_what_follows_them(window, length):
+    made = Method.parse(method_of("pcw", window, length)).positions
+    behind = length - made.windows * (made.window - 1)
+    assert made.window + behind <= window + made.windows
+    assert behind > min(1024, window // 4) - made.windows
 
 
 @pytest.mark.parametrize("name", EXTENDING)
