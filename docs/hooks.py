@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -13,6 +16,8 @@ from longspan.cli.methods import usage
 from longspan.core.discover import SEAMS, Entry, entries, seam
 
 EVIDENCE = Path(__file__).parent / "evidence"
+TABLES = EVIDENCE / "tables"
+"""What many methods were measured on side by side: each page shows the rows of its own method beside the plain ones."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -75,10 +80,34 @@ def page(entry: Entry) -> str:
             lines.append(f"| `{field.name}` | `{cell(field.annotation)}` | {default} | {cell(field.meaning)} |")
         lines.append("")
     lines += ["## What differs from the paper", "", entry.deviations, ""] if entry.deviations else []
-    measured = EVIDENCE / f"{evidence(entry)}.md"
-    if measured.exists():
-        lines += ["## Measured here", "", measured.read_text(encoding="utf-8").strip(), ""]
-    return "\n".join(lines)
+    found = measured(entry)
+    return "\n".join([*lines, *(["## Measured here", "", *found] if found else [])])
+
+
+def measured(entry: Entry) -> list[str]:
+    """What is known of a method from measuring: its own text, and its rows of the tables."""
+    own = EVIDENCE / f"{evidence(entry)}.md"
+    lines = [own.read_text(encoding="utf-8").strip(), ""] if own.exists() else []
+    for path in sorted(TABLES.glob("*.json")):
+        lines += rows_of(json.loads(path.read_text(encoding="utf-8")), entry)
+    return lines
+
+
+def rows_of(found: dict[str, Any], entry: Entry) -> list[str]:
+    """A method's rows of a table, under those of the plain model; nothing where it has none."""
+    rows = [row for row in found["rows"] if entry.name in re.findall(r"\w+", row["method"])]
+    if not rows:
+        return []
+    plain = [row for row in found["rows"] if not row["method"]]
+    lines = [found["about"], "", " | ".join(["| method", *found["columns"]]) + " |"]
+    lines.append("|---" * (1 + len(found["columns"])) + "|")
+    lines += [" | ".join([f"| {shown(row)}", *row["cells"]]) + " |" for row in (*plain, *rows)]
+    return [*lines, "", "```sh", found["command"], "```", ""]
+
+
+def shown(row: dict[str, Any]) -> str:
+    """What a row is about."""
+    return f"`{cell(row['method'])}`" if row["method"] else "as trained"
 
 
 def evidence(entry: Entry) -> str:

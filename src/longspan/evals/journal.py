@@ -30,6 +30,11 @@ class Journal:
         with self._open() as connection:
             connection.execute("INSERT OR IGNORE INTO found VALUES (?, ?)", (key, json.dumps(value)))
 
+    def items(self) -> dict[str, Any]:
+        """Everything kept, by key."""
+        with self._open() as connection:
+            return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM found")}
+
     def __len__(self) -> int:
         with self._open() as connection:
             return int(connection.execute("SELECT count(*) FROM found").fetchone()[0])

@@ -1,0 +1,392 @@
+"""What it costs to keep fewer bytes: needles, key-value pairs and perplexity, bytes and time, method by method.
+
+    python benchmarks/memory.py quality --model smollm2 --length 4096 --out memory-smollm2
+    python benchmarks/memory.py cost --model smollm2 --length 4096 --out memory-smollm2
+    python benchmarks/memory.py families --model qwen2.5-coder-0.5b --length 8192 --out memory-qwen
+    python benchmarks/memory.py table --out memory-smollm2                # all that was found, as Markdown
+
+A method that decides at the end of a prompt is given what one dense session has read, and only its last tokens are read
+again for it (`Session.fork`): its store holds then what it would hold had it read all of the text itself. Methods that
+change how a prompt is read, or that learn from all of its queries, read every text themselves. A question comes either
+after the text was compressed (agnostic) or before (aware). An answer is right where greedy decoding writes all of it.
+What was found is kept in the folder: the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from longspan.core.types import NotRewindable
+from longspan.evals.ask import Ask
+from longspan.evals.catalog import find
+from longspan.evals.extension.questions import Needle, Reading, readings
+from longspan.evals.haystack import library
+from longspan.evals.journal import Journal
+from longspan.evals.suites import expand
+from longspan.evals.task import Sample
+from longspan.evals.tasks.key_value import KeyValue
+from longspan.models import ensure
+from longspan.models.method import Method
+from longspan.models.model import Model
+from longspan.models.session import Session
+
+SHARES = (0.5, 0.25, 0.125)
+AGAIN = 128
+"""Tokens that a forked session reads anew: more than any score looks back."""
+CONTINUED = 256
+"""Tokens of a text's continuation whose perplexity counts."""
+REPLY = 40
+"""Tokens of a reply to a family's question."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A method at some share of the bytes or tokens."""
+
+    name: str
+    text: str
+    """Method string, with places for the share and for tokens."""
+    forks: bool = True
+    """It decides at the end of a prompt and looks back only a little."""
+    single: bool = False
+    """It reads everything when several tokens come at once, so tokens are decoded one by one."""
+    aware: bool = True
+    """It makes a difference whether the question is known."""
+
+    def method(self, share: float, length: int) -> str:
+        """The method string for a text of so many tokens."""
+        tokens = int(share * length)
+        places = {
+            "share": share,
+            "rest": 1 - share,
+            "tokens": tokens,
+            "half": tokens // 2,
+            "blocks": max(1, tokens // 2 // 128),
+        }
+        return self.text.format(**places)
+
+
+SCORES = ("streaming_llm", "snapkv", "tova", "keydiff", "knorm", "lagkv", "random")
+AT_SHARES = (
+    *(Way(name, f"kv={name}:budget={{share}}") for name in SCORES),
+    Way("pyramidkv (snapkv)", "kv=snapkv:budget={share},split=pyramid"),
+    Way("adakv (snapkv)", "kv=snapkv:budget={share},split=adakv"),
+    Way("adakv (keydiff)", "kv=keydiff:budget={share},split=adakv"),
+    Way("h2o", "kv=h2o:budget={share},recent={half}", forks=False),
+    Way("expected_attention", "kv=expected_attention:budget={share}", forks=False),
+    Way("adakv (expected_attention)", "kv=expected_attention:budget={share},split=adakv", forks=False),
+    Way("freqkv", "kv=freqkv:window={tokens}", aware=False),
+    Way("infllm", "kv=infllm:init=64,local={half},blocks={blocks},block=128", forks=False, aware=False),
+    Way("longheads", "kv=longheads:window={tokens},chunk=64", forks=False, aware=False),
+    Way("quest", "kv=quest:budget={tokens}", single=True, aware=False),
+    Way("recycled_attention", "kv=recycled_attention:budget={tokens}", single=True, aware=False),
+    Way("a2ats", "kv=a2ats:share={share}", single=True, aware=False),
+    Way("squeezed_attention", "kv=squeezed_attention:quantile={rest}", aware=False),
+    Way("shadowkv", "kv=shadowkv:budget={tokens}", aware=False),
+)
+FIXED = (
+    Way("full", "", aware=False),
+    Way("integer 8 bits", "kv=integer:bits=8", aware=False),
+    Way("integer 4 bits", "kv=integer:bits=4", aware=False),
+    Way("kivi 4 bits", "kv=kivi:bits=4", aware=False),
+    Way("kivi 2 bits", "kv=kivi:bits=2", aware=False),
+    Way("kvquant 4 bits", "kv=kvquant:bits=4", aware=False),
+    Way("kvquant 3 bits", "kv=kvquant:bits=3", aware=False),
+    Way("kvquant 2 bits", "kv=kvquant:bits=2,normalize=true", aware=False),
+)
+"""Ways whose bytes do not depend on a share."""
+
+
+def every(length: int) -> Iterator[tuple[str, Way, str]]:
+    """Label, way and method string of all that is compared."""
+    for way in FIXED:
+        yield way.name, way, way.text
+    for way in AT_SHARES:
+        for share in SHARES:
+            yield f"{way.name} {share:g}", way, way.method(share, length)
+
+
+def pairs(model: Model, length: int, documents: int, needles: int) -> list[Reading]:
+    """JSON objects of random ids, and questions for the values of some keys, as readings."""
+    made = []
+    for index in range(documents):
+        ask = Ask("memory/key_value", "", length, index, 0, lambda text, start="": len(_chat(model, text, start)))
+        sample = KeyValue().make(ask)
+        held, asked = list(json.loads(sample.context).items()), re.findall(r'Key: "(\S+)"', sample.after)[-1]
+        count = len(range(index, needles, documents))
+        spots = [round((number + 0.5) / count * (len(held) - 1)) for number in range(count)]
+        questions, head = [], list[int]()
+        for number, spot in enumerate(spots):
+            key, value = held[spot]
+            said = ("user", sample.before + sample.context, sample.after.replace(asked, key))
+            head, tail = model.chat_apart([said, ("assistant", "", sample.start)])
+            # as the object writes it, so that the tokens are those it has
+            answer = model.encode(f' "{value}')
+            questions.append(Needle(number, spot / len(held), (*tail, *answer), len(answer)))
+        made.append(Reading(length, index, tuple(head), 1, tuple(questions)))
+    return made
+
+
+def _chat(model: Model, prompt: str, start: str) -> list[int]:
+    return model.chat([("user", prompt), *([("assistant", start)] if start else [])])
+
+
+class Text:
+    """A text that is read once densely, and handed on to every method."""
+
+    def __init__(self, model: Model, tokens: tuple[int, ...]) -> None:
+        self._model, self._tokens = model, list(tokens)
+        self._full = model.open(length=len(tokens) + 2 * AGAIN).__enter__()
+        self._full.prefill([tokens])
+
+    def close(self) -> None:
+        self._full.close()
+
+    @contextmanager
+    def asked(self, question: tuple[int, ...]) -> Iterator[None]:
+        """The text with a question behind it, as long as the block lasts; both ends are read in one call."""
+        before, self._tokens = self._tokens, [*self._tokens, *question]
+        self._full.rewind(AGAIN)
+        self._full.prefill([self._tokens[-AGAIN - len(question) :]])
+        yield
+        self._full.rewind(len(question))
+        self._tokens = before
+
+    def opened(self, way: Way, method: str) -> Session:
+        """A session that has compressed the text."""
+        if way.forks:
+            return self._full.fork(kv=Method.parse(method).kv, again=AGAIN)
+        session = self._model.open(Method.parse(method), length=len(self._tokens) + 2 * AGAIN).__enter__()
+        session.prefill([self._tokens])
+        return session
+
+
+def expected(session: Session, tokens: tuple[int, ...], scored: int, *, single: bool) -> tuple[float, bool]:
+    """Mean loss on the last tokens, the first of all not among them, and whether greedy decoding writes these."""
+    read = torch.tensor([tokens[:-1]])
+    parts = read.split(1, 1) if single else [read]
+    logits_TV = torch.cat([session.decode(part)[0] for part in parts])[-scored:]
+    target_T = torch.tensor(tokens[-scored:])
+    loss = float(torch.nn.functional.cross_entropy(logits_TV, target_T))
+    return loss, logits_TV.argmax(-1).equal(target_T)
+
+
+def agnostic(text: Text, way: Way, method: str, reading: Reading, following: tuple[int, ...]) -> dict[str, Any]:
+    """Bytes of the compressed text, what it expects to follow, and its needles asked for one after the other."""
+    found: dict[str, Any] = {"right": []}
+    session = text.opened(way, method)
+    found["nbytes"] = session.nbytes()
+    try:
+        for needle in reading.needles:
+            found["right"].append(expected(session, needle.tokens, needle.scored, single=way.single)[1])
+            try:
+                session.rewind(len(needle.tokens) - 1)
+            except NotRewindable:
+                session.close()
+                session = text.opened(way, method)
+        if len(following) > 1:
+            found["loss"] = expected(session, following, len(following) - 1, single=way.single)[0]
+    finally:
+        session.close()
+    return found
+
+
+def aware(text: Text, way: Way, method: str, tail: tuple[int, ...], scored: int) -> dict[str, Any]:
+    """A needle whose question, but for its last token, is read before the text is compressed."""
+    with closing(text.opened(way, method)) as session:
+        return {"right": [expected(session, tail, scored, single=way.single)[1]]}
+
+
+def quality(model: Model, journal: Journal, length: int, documents: int, needles: int, only: str) -> None:
+    """Everything about answers and bytes."""
+    compared = [(label, way, method) for label, way, method in every(length) if only in label]
+    tasks = {
+        "needle": readings(model, library(), [length], documents, needles),
+        "key_value": pairs(model, length, documents, needles),
+    }
+    for task, reading in ((task, reading) for task, asked in tasks.items() for reading in asked):
+        cut = len(reading.tokens) - (reading.scored if task == "needle" else 0)
+        following = reading.tokens[cut : cut + CONTINUED + 1]
+        with closing(Text(model, reading.tokens[:cut])) as text:
+            for label, way, method in compared:
+                key = f"quality {task} agnostic {reading.number} {label}"
+                _once(journal, key, partial(agnostic, text, way, method, reading, following))
+            for needle in reading.needles:
+                at = len(needle.tokens) - needle.scored - 1
+                question, tail = needle.tokens[:at], needle.tokens[at:]
+                with text.asked(question):
+                    for label, way, method in compared:
+                        if way.aware or way.name == "full":
+                            key = f"quality {task} aware {reading.number}.{needle.number} {label}"
+                            _once(journal, key, partial(aware, text, way, method, tail, needle.scored))
+
+
+def _once(journal: Journal, key: str, run: Callable[[], dict[str, Any]]) -> None:
+    """Run and keep what was not run before."""
+    if journal.get(key) is None:
+        began = time.perf_counter()
+        found = run()
+        journal.put(key, {**found, "seconds": time.perf_counter() - began})
+        print(f"{key}: {sum(found['right'])} of {len(found['right'])}", flush=True)
+
+
+def reply(model: Model, session: Session, question: list[int], stops: set[int]) -> str:
+    """A reply by greedy decoding, up to its first line's end."""
+    said: list[int] = []
+    logits_V = session.decode(torch.tensor([question]))[0, -1]
+    while len(said) < REPLY:
+        said.append(int(logits_V.argmax()))
+        if said[-1] in stops or "\n" in model.decode(said).lstrip():
+            break
+        logits_V = session.decode(torch.tensor([said[-1:]]))[0, -1]
+    return model.decode([token for token in said if token not in stops])
+
+
+def families(model: Model, journal: Journal, length: int, samples: int, ways: list[str]) -> None:
+    """RULER's tasks, the question asked after the text was compressed, with the methods named."""
+    stops = set(model.ends)
+    for task in expand("ruler"):
+        made = find(task)
+        for index in range(samples):
+            ask = Ask(task, repr(made), length, index, 0, lambda text, start="": len(_chat(model, text, start)))
+            sample: Sample = made.make(ask)
+            messages = [("user", sample.before + sample.context, sample.after)]
+            head, tail = model.chat_apart([*messages, *([("assistant", "", sample.start)] if sample.start else [])])
+            missing = [way for way in ways if journal.get(f"family {task} {index} {way}") is None]
+            if not missing:
+                continue
+            with closing(Text(model, tuple(head))) as text:
+                for method in missing:
+                    way = Way(method, method, forks="expected" not in method and "h2o" not in method)
+                    with closing(text.opened(way, method)) as session:
+                        nbytes, said = session.nbytes(), reply(model, session, tail, stops)
+                    score = made.rule.grade(said, sample)
+                    journal.put(f"family {task} {index} {method}", {"score": score, "nbytes": nbytes, "said": said})
+                    print(task, index, method, score, flush=True)
+
+
+def cost(name: str, journal: Journal, length: int, only: str) -> None:
+    """Seconds and peak memory of every method, each in a process of its own."""
+    for label, _, method in every(length):
+        if only not in label or journal.get(f"cost {label}") is not None:
+            continue
+        command = [sys.executable, __file__, "one", "--model", name, "--length", str(length), "--method", method]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{label}: {done.stderr}")
+        journal.put(f"cost {label}", json.loads(done.stdout))
+        print(label, done.stdout.strip(), flush=True)
+
+
+def one(model: Model, length: int, method: str) -> dict[str, float]:
+    """Prefill, 32 decoded tokens, bytes and the most memory that the process ever had."""
+    (reading,) = readings(model, library(), [length], 1)
+    with model.open(Method.parse(method), length=length + 64) as session:
+        began = time.perf_counter()
+        logits_BV = session.prefill([reading.tokens])
+        prefill, nbytes = time.perf_counter() - began, session.nbytes()
+        steps = []
+        for _ in range(32):
+            began = time.perf_counter()
+            logits_BV = session.decode(logits_BV.argmax(-1, keepdim=True))[:, -1]
+            steps.append(time.perf_counter() - began)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "prefill_tok_s": len(reading.tokens) / prefill,
+        "decode_tok_s": 1 / statistics.median(steps),
+        "nbytes": nbytes,
+        "peak": peak,
+    }
+
+
+def table(journal: Journal, length: int) -> None:
+    """Print what was found as Markdown."""
+    rows = journal.items()
+    whole = [v["nbytes"] for k, v in rows.items() if k.startswith("quality needle agnostic") and k.endswith(" full")]
+    print(
+        "| method | bytes | needles | key-value | perplexity | needles, aware | key-value, aware | prefill | decode |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for label, _, _ in every(length):
+        cells = [label]
+        mine = {k: v for k, v in rows.items() if k.startswith("quality") and k.split(" ", 4)[4] == label}
+        held = [v["nbytes"] for k, v in mine.items() if k.startswith("quality needle agnostic")]
+        if not held:
+            continue
+        cells.append(f"{100 * statistics.fmean(held) / statistics.fmean(whole):.0f} %")
+        right = {
+            (task, mode): [r for k, v in mine.items() if k.startswith(f"quality {task} {mode}") for r in v["right"]]
+            for task in ("needle", "key_value")
+            for mode in ("agnostic", "aware")
+        }
+        losses = [v["loss"] for v in mine.values() if "loss" in v]
+        cells += [_share(right[task, "agnostic"]) for task in ("needle", "key_value")]
+        cells.append(f"{math.exp(statistics.fmean(losses)):.2f}" if losses else "")
+        cells += [_share(right[task, "aware"]) for task in ("needle", "key_value")]
+        spent = rows.get(f"cost {label}")
+        cells += [f"{spent['prefill_tok_s']:,.0f}", f"{spent['decode_tok_s']:.1f}"] if spent else ["", ""]
+        print("| " + " | ".join(cells) + " |")
+    _table_of_families(rows)
+
+
+def _table_of_families(rows: dict[str, Any]) -> None:
+    found: dict[str, dict[str, list[float]]] = {}
+    for key, value in rows.items():
+        if key.startswith("family "):
+            _, task, _, method = key.split(" ", 3)
+            found.setdefault(method, {}).setdefault(task, []).append(value["score"])
+    for method, tasks in found.items():
+        each = {task.removeprefix("ruler/"): 100 * statistics.fmean(scores) for task, scores in tasks.items()}
+        print(
+            f"{method or 'full'}: mean {statistics.fmean(each.values()):.1f}; "
+            + ", ".join(f"{task} {score:.0f}" for task, score in each.items())
+        )
+
+
+def _share(right: list[bool]) -> str:
+    return f"{sum(right)}/{len(right)}" if right else ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("quality", "families", "cost", "one", "table"))
+    parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--length", type=int, default=4096)
+    parser.add_argument("--documents", type=int, default=4, help="texts of each kind")
+    parser.add_argument("--needles", type=int, default=20, help="questions of each kind, over all texts")
+    parser.add_argument("--samples", type=int, default=2, help="of each family")
+    parser.add_argument("--method", action="append", default=[], help="of families: a method string")
+    parser.add_argument("--only", default="", help="methods whose name has this in it")
+    parser.add_argument("--out", type=Path, default=Path("memory"))
+    asked = parser.parse_args()
+    journal = Journal(asked.out / "found.sqlite")
+    if asked.part == "table":
+        return table(journal, asked.length)
+    if asked.part == "cost":
+        return cost(asked.model, journal, asked.length, asked.only)
+    model = Model.load(ensure(asked.model))
+    if asked.part == "one":
+        return print(json.dumps(one(model, asked.length, *asked.method)))
+    if asked.part == "families":
+        return families(model, journal, asked.length, asked.samples, ["", *asked.method])
+    return quality(model, journal, asked.length, asked.documents, asked.needles, asked.only)
+
+
+if __name__ == "__main__":
+    main()
