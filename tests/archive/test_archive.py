@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,44 @@ def test_leftovers_are_removed_when_older_than_a_day_and_kept_when_young(tmp_pat
     Archive(tmp_path).put("index", KEY, write_numbers)
     assert not old.exists()
     assert young.exists()
+
+
+def killed(root: str, written: Any) -> None:
+    def write(folder: Path) -> None:
+        write_numbers(folder)
+        written.set()
+        time.sleep(60)
+
+    Archive(Path(root)).put("index", KEY, write)
+
+
+def test_what_a_killed_process_left_is_removed_at_once_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    written = context.Event()
+    worker = context.Process(target=killed, args=(str(tmp_path), written))
+    worker.start()
+    assert written.wait(60)
+    Archive(tmp_path).put("index", digest_of("while it lives"), write_numbers)
+    assert len(list((tmp_path / "partial").iterdir())) == 2
+    worker.kill()
+    worker.join()
+    Archive(tmp_path).put("index", digest_of("afterwards"), write_numbers)
+    assert list((tmp_path / "partial").iterdir()) == []
+
+
+def test_entries_are_listed_and_removed(tmp_path: Path) -> None:
+    archive, keys = Archive(tmp_path), sorted(digest_of(str(number)) for number in range(3))
+    assert archive.keys("index") == []
+    for key in keys:
+        archive.put("index", key, write_numbers)
+    assert archive.keys("index") == keys
+    assert archive.keys("cache") == []
+    archive.remove("index", keys[1])
+    archive.remove("index", keys[1])
+    assert archive.keys("index") == [keys[0], keys[2]]
+    assert archive.find("index", keys[1]) is None
+    assert (archive.find("index", keys[0]) or tmp_path).name == keys[0]
+    assert list((tmp_path / "partial").iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["change", "cut", "remove", "seal"])

@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from longspan.core.errors import InputError
@@ -30,3 +32,10 @@ def test_no_more_is_guessed_than_there_is_room_for():
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(InputError, match="ngram=0"):
         PromptLookup(ngram=0)
+
+
+def test_what_was_taken_back_is_forgotten():
+    generator, draft, text = random.Random(0), PromptLookup(ngram=2, tokens=4).open(None), [0, 1, 2, 0, 1]
+    for _ in range(200):
+        assert draft.propose(text, 9, None).tokens == naive(text, 2, 4), text
+        text = text[: max(5, len(text) - generator.randrange(6))] + [generator.randrange(3) for _ in range(4)]

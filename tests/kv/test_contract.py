@@ -13,9 +13,12 @@ import torch
 import longspan.kv
 import longspan.kv.evict
 import longspan.kv.split
-from longspan.core.types import NotRewindable
+from longspan.core.errors import InputError
+from longspan.core.types import NotRewindable, Portable
+from longspan.kv.evict import locret
 from longspan.kv.eviction import Eviction
 from longspan.kv.full import Full
+from longspan.kv.split import duo
 from longspan.models.method import Method
 from longspan.models.session import Session
 from longspan.models.tiny import tiny
@@ -23,8 +26,22 @@ from longspan.models.tiny import tiny
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
 FAMILIES = ["llama", "qwen3", "gemma3"]
 ROOM, TIGHT = 1000, 24
-SETTINGS = {"SnapKV": {"window": 8}}
+SETTINGS = {
+    "SnapKV": {"window": 8},
+    "LagKV": {"sinks": 2, "lag": 8},
+    "H2O": {"recent": 8},
+    "Locret": {"heads": __file__, "stabilizers": 8, "local": 4},
+    "PerLayer": {"shares": (2.0, 1.0)},
+    "Duo": {"heads": __file__, "sparsity": 0.9},
+    "Integer": {"group": 8, "residual": 1000},
+    "KIVI": {"group": 8, "residual": 1000},
+    "KVQuant": {"residual": 1000},
+}
 """What a method needs to make sense at a tiny model's lengths."""
+WHOLE = {"Duo": 0.2}
+"""The share of heads that a split keeps whole."""
+WITH_ALL = ("SnapKV", "H2O")
+"""Scores tried with every split: one that looks at the end of the text, and one that learns from all of it."""
 
 
 def methods(package):
@@ -47,6 +64,7 @@ def evictions(budget, **moments):
         pytest.param(Eviction(made(score), budget, made(split), **moments), id=f"{score_name}-{split_name}")
         for score_name, score in methods(longspan.kv.evict)
         for split_name, split in methods(longspan.kv.split)
+        if score_name in WITH_ALL or split_name == "Uniform"
     ]
 
 
@@ -71,6 +89,22 @@ def read(model, policy, prompts, *, chunk=512, steps=6):
     return torch.cat(logits, 1)
 
 
+@pytest.fixture(autouse=True)
+def trained(monkeypatch):
+    """Random weights of any model's shape where a method reads trained ones from a file."""
+
+    def head(path, layer):
+        generator, features = torch.Generator().manual_seed(layer.index), layer.num_heads + 2 * layer.num_kv_heads
+        inner = torch.randn(32, features * layer.head_dim, generator=generator)
+        return inner, torch.randn(layer.num_kv_heads, 32, generator=generator)
+
+    def gates(path, depth, num_kv_heads):
+        return torch.rand(depth, num_kv_heads, generator=torch.Generator().manual_seed(0))
+
+    monkeypatch.setattr(locret, "retaining_head", head)
+    monkeypatch.setattr(duo, "gates", gates)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_room_to_spare_equals_full(policy, family):
@@ -93,7 +127,22 @@ def test_bytes_fall_when_the_budget_is_less_than_the_prompt(policy, family):
         with Session(model, Method(kv=kv)) as session:
             session.prefill([text(500)])
             sizes[kv] = session.nbytes() - sum(s.nbytes() for s in session._stores.values() if hasattr(s, "window"))
-    assert sizes[policy] < 0.4 * sizes[Full()]
+    assert sizes[policy] < (0.4 + WHOLE.get(type(policy.split).__name__, 0)) * sizes[Full()]
+
+
+@pytest.mark.parametrize("policy", evictions(64, chunks=True))
+def test_evicting_after_chunks_bounds_the_tokens_held_while_reading(policy):
+    whole, held = WHOLE.get(type(policy.split).__name__, 0), []
+
+    def count(*_):
+        parts = [part for store in session._stores.values() for part in store.read(torch.empty(0), torch.empty(0))]
+        held.append(sum(part.pos_BGS.numel() for part in parts))
+
+    with Session(tiny(), Method(kv=policy)) as session:
+        session.prefill([text(500)], chunk=16, progress=count)
+    heads, rounding = 4 * 2, 4
+    assert len(held) == 32
+    assert max(held) <= heads * ((1 - whole) * 64 + whole * 500) + rounding
 
 
 @pytest.mark.parametrize(("length", "chunk"), [(63, 7), (63, 16), (500, 16)])
@@ -157,6 +206,24 @@ def test_turns_of_a_batch_equal_turns_alone(policy):
     together = logits([0, 1])
     for row in range(2):
         torch.testing.assert_close(together[row : row + 1], logits([row]), **CLOSE)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("policy", POLICIES + TIGHT_ONES)
+def test_another_session_goes_on_alike_or_the_policy_is_refused_by_name(policy, family):
+    model, method, turn = tiny(family), Method(kv=policy), [text(20, seed=2), text(9, seed=3)]
+
+    def goes_on(session):
+        return torch.cat([session.decode(torch.tensor([[3, 4]] * 2))[:, -1], session.prefill(turn, chunk=16)])
+
+    with Session(model, method) as first, Session(model, method) as second:
+        first.prefill([text(63), text(50, seed=1)], chunk=16)
+        if not all(isinstance(store, Portable) for store in first._stores.values()):
+            with pytest.raises(InputError, match=type(policy).__name__):
+                first.save()
+            return
+        second.restore(first.save())
+        torch.testing.assert_close(goes_on(second), goes_on(first), **CLOSE)
 
 
 @pytest.mark.parametrize("policy", POLICIES + TIGHT_ONES)

@@ -10,6 +10,7 @@ from tests.models.tiny_model import tiny_model
 from longspan.decode.generate import Generation, Limits
 from longspan.kv.evict.streaming_llm import StreamingLLM
 from longspan.kv.eviction import Eviction
+from longspan.kv.reuse.prefix import PrefixCache
 from longspan.lm.lm import Message, OverLength, Usage
 from longspan.lm.local import Local
 from longspan.models.method import Method
@@ -132,3 +133,24 @@ def test_a_beginning_set_apart_is_read_before_the_rest_is_known():
     assert reply.first_seconds > 0
     whole = call(Local(MODEL, method=method), [apart[0], Message("user", apart[1].content)])
     assert whole.text != reply.text
+
+
+def test_with_reuse_only_what_is_new_is_read_and_the_reply_stays_the_same():
+    shared, plain = PrefixCache(1 << 30, block=8), Local(MODEL)
+    first = call(Local(MODEL, reuse=shared))
+    turns = [*ASK, Message("assistant", first.text), Message("user", "And what does return do?")]
+    for messages in (ASK, turns):
+        again, want = call(Local(MODEL, reuse=shared), messages), call(plain, messages)
+        assert (again.text, again.finish) == (want.text, want.finish)
+        assert again.usage.prompt_tokens == want.usage.prompt_tokens
+        assert again.usage.cached_tokens >= (len(PROMPT) - 1) // 8 * 8 > 0 == want.usage.cached_tokens
+    assert first.usage.cached_tokens == 0
+
+
+@pytest.mark.parametrize(
+    "other", [{"method": Method.parse("kv=full rope=yarn:factor=2")}, {"model": tiny_model(seed=1)}]
+)
+def test_another_method_or_model_shares_nothing(other):
+    shared = PrefixCache(1 << 30, block=8)
+    call(Local(MODEL, reuse=shared))
+    assert call(Local(**{"model": MODEL, "reuse": shared, **other})).usage.cached_tokens == 0

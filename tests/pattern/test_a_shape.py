@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.pattern.attention import count
 from tests.position import naive
 from tests.position.runs import CLOSE, HEADS, model, read, text
 
-from longspan.core import kernel
 from longspan.core.errors import InputError
 from longspan.pattern.a_shape import AShape
 from longspan.pattern.dense import Dense
@@ -42,20 +42,8 @@ def want(model, row, settings, *, reply, rel=own_distance):
 
 def pairs(monkeypatch, model, pattern, length, chunk=512):
     """Pairs of a query and a stored token that the kernels were given, for each query head and layer."""
-    done = []
-
-    def counted(run):
-        def count(q_BHTD, k_BGSD, *rest, **named):
-            done.append(q_BHTD.shape[:3].numel() * k_BGSD.shape[2])
-            return run(q_BHTD, k_BGSD, *rest, **named)
-
-        return count
-
-    with monkeypatch.context() as patch:
-        patch.setattr(kernel, "attention", counted(kernel.attention))
-        patch.setattr(kernel, "output", counted(kernel.output))
-        read(model, [text(length)], reply=0, chunk=chunk, pattern=pattern)
-    return sum(done) / (model.config.num_attention_heads * model.config.num_hidden_layers)
+    done = count(monkeypatch, lambda: read(model, [text(length)], reply=0, chunk=chunk, pattern=pattern))
+    return done / (model.config.num_attention_heads * model.config.num_hidden_layers)
 
 
 @pytest.mark.parametrize("heads", HEADS)

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from tests.pattern.attention import attended, kept, page, random, wanted
 from tests.position import naive
 from tests.position.runs import CLOSE, model, read, text
 
-from longspan.core.attend import Page, attend
+from longspan.core import kernel
+from longspan.core.attend import attend
 from longspan.core.discover import entries
 from longspan.core.spec import build
-from longspan.core.types import KV, Layer, Rotation, Tiles
+from longspan.core.types import KV, Tiles
 from longspan.models.method import Method
 from longspan.models.session import Session
 from longspan.models.tiny import tiny
 from longspan.pattern.dense import Dense
-from longspan.position.plain import Plain
+from longspan.position.self_extend import SelfExtend
 
 FAMILIES = ["llama", "gemma3", "phi", "cohere"]
 METHODS = {entry.name: entry for entry in entries() if entry.seam == "pattern"}
-TIGHT = {"a_shape": "sinks=9,local=20,tile=8"}
+TIGHT = {
+    "a_shape": "sinks=9,local=20,tile=8",
+    "flexprefill": "gamma=0.4,least=0,tile=4",
+    "hip": "budget=8,queries=4,sinks=2,local=4,layer=0",
+    "longgen": "sinks=3,local=9,stride=3,tile=4",
+    "minference": "vertical=3,slash=4,last=8,sinks=2,near=2,tile=8,grain=4",
+    "swaa": "window=9,sinks=3,tile=4",
+    "tri_shape": "sinks=3,local=9,last=6,tile=4",
+    "xattention": "stride=2,threshold=0.5,tile=4",
+}
 """Settings under which a text of 63 tokens is long; as published all of it is kept."""
-D = 16
 
 
 def tight(name):
     return build("pattern", ":".join(filter(None, [name, TIGHT.get(name, "")])))
-
-
-def outputs(pattern, q_BHTD, k_BGSD, v_BGSD):
-    """Attention over a prompt's tokens, the last T of S being this call's: [B, H, T, D]."""
-    (B, H, T, _), (_, G, S, _) = q_BHTD.shape, k_BGSD.shape
-    rotation = Rotation(1e4 ** -(torch.arange(D // 2) / (D // 2)))
-    layer = Layer(0, 1, H, G, D, rotation, True, torch.device("cpu"), torch.float32)
-    pos_BS = torch.arange(S).expand(B, S)
-    part = KV(k_BGSD, v_BGSD, pos_BS[:, None].expand(-1, G, -1), new=T)
-    return attend(Page(layer, Plain(), pattern, D**-0.5), q_BHTD, pos_BS[:, S - T :], [part])
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Chosen:
     heads: int
     rows: int = 1
     everything: bool = False
+    looks = False
 
     def kept(self, row, head, of_query, of_key):
         return self.everything or (5 * row + 3 * head + 2 * of_query + of_key) % 3 == 0
@@ -74,13 +75,12 @@ class Chosen:
 @pytest.mark.parametrize("name", METHODS)
 def test_no_query_reads_a_later_token(name, T, S):
     """Values of later tokens, and only values, are changed: they choose no tiles and may reach no earlier query."""
-    generator = torch.Generator().manual_seed(0)
-    q, k, v = (torch.randn(2, n, m, D, generator=generator) for n, m in ((8, T), (2, S), (2, S)))
-    before = outputs(tight(name), q, k, v)
+    q, k, v = random(T, S, B=2, H=8)
+    before = attended(tight(name), q, k, v)
     for cut in {S - T + 1, S - T + T // 2, S - 1}:
         changed = v.clone()
         changed[:, :, cut:] += 100
-        after = outputs(tight(name), q, k, changed)
+        after = attended(tight(name), q, k, changed)
         assert torch.equal(after[:, :, : cut - S + T], before[:, :, : cut - S + T])
         assert bool((after[:, :, cut - S + T :] != before[:, :, cut - S + T :]).any(-1).all())
 
@@ -162,3 +162,140 @@ def test_several_tokens_decoded_at_once_equal_one_by_one():
         prompt = session.prefill([row[:58]])[:, None]
         at_once = torch.cat([prompt, session.decode(torch.tensor([row[58:]]))], 1)
     torch.testing.assert_close(at_once, one_by_one, **CLOSE)
+
+
+class Looking:
+    """Keeps every second tile, and what it was shown."""
+
+    looks = True
+
+    def __init__(self):
+        self.shown = []
+
+    def tiles(self, q_BHTD, k_BGSD, layer):
+        self.shown.append((q_BHTD, k_BGSD, layer))
+        t = -(-k_BGSD.shape[2] // 8) - (k_BGSD.shape[2] - q_BHTD.shape[2]) // 8
+        return Tiles((torch.arange(-(-k_BGSD.shape[2] // 8)) % 2 == 0).expand(1, 1, t, -1), 8)
+
+
+def test_a_pattern_that_looks_sees_each_padded_row_alone():
+    own, rows = model(num_hidden_layers=1), [text(63), text(40, seed=1)]
+    alone, together = Looking(), Looking()
+    for row in rows:
+        read(own, [row], reply=0, pattern=alone)
+    got = read(own, rows, reply=0, pattern=together)
+    assert len(together.shown) == 2
+    for (q, k, _), (own_q, own_k, _) in zip(together.shown, alone.shown, strict=True):
+        torch.testing.assert_close(q, own_q)
+        torch.testing.assert_close(k, own_k)
+    for row, logits in zip(rows, got, strict=True):
+        torch.testing.assert_close(logits[None], read(own, [row], reply=0, pattern=Looking()), **CLOSE)
+
+
+def test_a_pattern_that_looks_is_shown_true_positions_where_keys_are_stored_raw():
+    own, row = model(num_hidden_layers=1), text(63)
+    plain, moved = Looking(), Looking()
+    read(own, [row], reply=0, chunk=20, pattern=plain)
+    read(own, [row], reply=0, chunk=20, pattern=moved, positions=SelfExtend(group=3, window=10))
+    for (q, k, layer), (moved_q, moved_k, moved_layer) in zip(plain.shown, moved.shown, strict=True):
+        assert (layer.rotated, moved_layer.rotated) == (True, False)
+        torch.testing.assert_close(moved_q, q, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(moved_k, k, atol=1e-4, rtol=1e-4)
+
+
+def test_a_pattern_that_looks_is_shown_queries_that_make_logits():
+    q, k, v = random(40, 40)
+    shown = []
+    for scale in (16**-0.5, 0.5):
+        pattern = Looking()
+        attended(pattern, q, k, v, scale=scale)
+        shown.append(pattern.shown[0][0])
+    assert torch.equal(shown[0], q)
+    torch.testing.assert_close(shown[1], q * 2)
+
+
+def test_a_pattern_is_told_which_heads_it_is_shown():
+    q, k, v = random(40, 40, H=8, G=4)
+    pos_BGS = torch.arange(40).expand(1, 2, 40)
+    parts = [KV(k[:, g : g + 2], v[:, g : g + 2], pos_BGS, new=40, heads=(g, g + 2)) for g in (0, 2)]
+    pattern, whole = Looking(), Looking()
+    got = attend(page(pattern, q, k), q, torch.arange(40)[None], parts)
+    torch.testing.assert_close(got, attended(whole, q, k, v), **CLOSE)
+    assert [(layer.kv_head, layer.num_kv_heads, layer.num_heads) for _, _, layer in pattern.shown] == [
+        (0, 2, 4),
+        (2, 2, 4),
+    ]
+
+
+@pytest.mark.parametrize(("queries", "size"), [(8, 2), (4, 16), (8, 1), (6, 4)])
+@pytest.mark.parametrize("chunk", [512, 13])
+def test_tiles_of_queries_and_of_stored_tokens_may_differ(queries, size, chunk):
+    q, k, v = random(63, 63, B=2)
+
+    class Oblong:
+        looks = False
+
+        def tiles(self, q_BHTD, k_BGSD, layer):
+            t = torch.arange((k_BGSD.shape[2] - q_BHTD.shape[2]) // queries, -(-k_BGSD.shape[2] // queries))
+            s, head = torch.arange(-(-k_BGSD.shape[2] // size)), torch.arange(4)
+            return Tiles(((t[:, None] + s + head[:, None, None]) % 3 == 0)[None], size, queries)
+
+    mask = kept(Oblong(), q, k)
+    torch.testing.assert_close(attended(Oblong(), q, k, v, chunk=chunk), wanted(q, k, v, mask), **CLOSE)
+
+
+def test_a_head_that_keeps_all_its_tiles_is_read_in_one_run(monkeypatch):
+    q, k, v = random(64, 64)
+
+    class Half:
+        looks = False
+
+        def tiles(self, q_BHTD, k_BGSD, layer):
+            return Tiles((torch.arange(4) < 2)[None, :, None, None].expand(1, 4, 16, 16), 4)
+
+    seen = []
+    run = kernel.attention
+    monkeypatch.setattr(
+        kernel, "attention", lambda q, *rest, **named: (seen.append(q.shape[2]), run(q, *rest, **named))[1]
+    )
+    torch.testing.assert_close(attended(Half(), q, k, v), wanted(q, k, v, kept(Half(), q, k)), **CLOSE)
+    assert seen.count(64) == 2
+    assert set(seen) == {64, 4}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_second_turn_reads_as_a_second_chunk_and_so_does_one_after_rolling_back(name):
+    own, row = model(), text(63)
+    chunks = read(own, [row[:48]], reply=0, chunk=24, pattern=tight(name))[:, 0]
+    with Session(own, Method(pattern=tight(name))) as session:
+        session.prefill([row[:24]])
+        turns = session.prefill([row[24:48]])
+        session.rewind(24)
+        again = session.prefill([row[24:48]])
+    torch.testing.assert_close(turns, chunks, **CLOSE)
+    torch.testing.assert_close(again, turns, **CLOSE)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_turn_after_eviction_reads_what_each_head_kept(name):
+    own, rows = model(), [text(63), text(40, seed=1)]
+    logits = []
+    for pattern in (build("pattern", name), Dense()):
+        method = replace(Method.parse("kv=snapkv:budget=24,window=8,split=adakv"), pattern=pattern)
+        with Session(own, method) as session:
+            session.prefill(rows)
+            logits.append(session.prefill([text(30, seed=2), text(20, seed=3)]))
+    torch.testing.assert_close(*logits, **CLOSE)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_turn_after_eviction_reads_each_row_as_if_alone(name):
+    own, rows, turns = model(), [text(63), text(40, seed=1)], [text(30, seed=2), text(20, seed=3)]
+    method = replace(Method.parse("kv=snapkv:budget=24,window=8,split=adakv"), pattern=tight(name))
+    with Session(own, method) as session:
+        session.prefill(rows)
+        together = session.prefill(turns)
+    for row, turn, got in zip(rows, turns, together, strict=True):
+        with Session(own, method) as session:
+            session.prefill([row])
+            torch.testing.assert_close(got[None], session.prefill([turn]), **CLOSE)

@@ -9,6 +9,7 @@ from tests.models.tiny_model import tiny_model
 from longspan.core.errors import InputError
 from longspan.core.rotate import rotate
 from longspan.core.types import Rotation
+from longspan.kv.full import Full
 from longspan.models.method import Method
 from longspan.prune.gemfilter import GemFilter
 
@@ -91,6 +92,15 @@ def test_room_is_made_for_what_is_read_only():
         session.prefill([text])
         short.prefill([text[:300]])
         assert session.nbytes() == short.nbytes()
+
+
+def test_nothing_is_kept_for_another_session():
+    with tiny_model().open(Method(prune=GemFilter(keep=10))) as session:
+        session.prefill([prompt(30)])
+        with pytest.raises(InputError, match="leave prune= out"):
+            session.save()
+        with pytest.raises(InputError, match="take draft=prompt_lookup"):
+            session.fork(kv=Full())
 
 
 def test_a_model_that_only_slides_is_refused():

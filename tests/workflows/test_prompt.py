@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.models.tiny_model import CONTROL, tiny_model
 
 from longspan.documents.document import Document, Page
 from longspan.retrieval.passage import Passage
-from longspan.workflows.prompt import around, heading, prompt
+from longspan.workflows.prompt import around, beginning, heading, named, prompt
 
 MODEL = tiny_model()
 SCRAPS = st.sampled_from(
@@ -93,3 +94,30 @@ def test_braces_and_backslashes_of_a_question_are_taken_as_they_are():
     asked = prompt(MODEL, r"What is {context} and \1 {0}?", [Document("a", "b", "text")], [Passage(0, 0, 1)])
     assert r"Question: What is {context} and \1 {0}?" in MODEL.decode(asked.tokens)
     assert asked.segments[0].passage == Passage(0, 0, 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=3), TEXTS)
+def test_every_question_about_whole_documents_has_the_same_beginning(texts, question):
+    documents = [Document(f"file{number}.txt", text, "text") for number, text in enumerate(texts)]
+    asked, start = prompt(MODEL, question, documents, whole(documents)), beginning(MODEL, documents)
+    assert asked.tokens[: len(start)] == start
+    assert asked.context_tokens - 1 <= len(start) <= asked.context_tokens
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a.txt"], ["a.txt"]),
+        (["/home/me/a.txt"], ["a.txt"]),
+        (["./x/a.txt", "x/b.txt"], ["a.txt", "b.txt"]),
+        (["tree/a.py", "tree/in/b.py", "tree/in/c.py"], ["a.py", "in/b.py", "in/c.py"]),
+        (["/x/in/a.py", "/y/in/a.py"], ["x/in/a.py", "y/in/a.py"]),
+        (["/x/a.txt", "b/a.txt"], ["/x/a.txt", "b/a.txt"]),
+        (["-"], ["-"]),
+        (["-", "x/a.txt"], ["-", "a.txt"]),
+        (["a.txt", "in/a.txt"], ["a.txt", "in/a.txt"]),
+    ],
+)
+def test_names_do_not_tell_where_documents_lie(paths, names):
+    assert [one.path for one in named([Document(path, "x", "text") for path in paths])] == names

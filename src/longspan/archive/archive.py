@@ -26,6 +26,20 @@ class Archive:
         entries.remove(self.root, place)
         return None
 
+    def keys(self, kind: str) -> list[str]:
+        """Keys of the finished entries of a kind, in order."""
+        return entries.keys(self.root, kind)
+
+    def find(self, kind: str, key: str) -> Path | None:
+        """Folder of a finished entry, or None; unlike `get` this neither checks its files nor removes it."""
+        place = entries.place(self.root, kind, key)
+        return place if place.is_dir() else None
+
+    def remove(self, kind: str, key: str) -> None:
+        """Take an entry out, in one step; one that is not there is gone already."""
+        entries.remove(self.root, entries.place(self.root, kind, key))
+        entries.sweep(self.root)
+
     def put(self, kind: str, key: str, write: Callable[[Path], None]) -> Path:
         """Let `write` fill an empty folder, then show it whole under this kind and key (see `digest_of`).
 

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from longspan.archive.digest import digest_of_file
 from longspan.core.errors import InputError
+from longspan.models.disk import claim
 
 SEAL = "entry.json"
+LOCK = ".lock"
 STALE_SECONDS = 24 * 3600
 
 
@@ -27,13 +29,26 @@ def place(root: Path, kind: str, key: str) -> Path:
     return root / kind / key[:2] / key
 
 
+def keys(root: Path, kind: str) -> list[str]:
+    """Keys of the finished entries of a kind, in order."""
+    found = (folder.name for folder in (root / kind).glob("??/*") if folder.is_dir())
+    return sorted(key for key in found if re.fullmatch(r"[0-9a-f]{64}", key))
+
+
 @contextmanager
 def partial(root: Path) -> Iterator[Path]:
-    """Give an empty folder on the store's own disk; what is left of it afterwards is removed."""
+    """Give an empty folder on the store's own disk; what is left of it afterwards is removed.
+
+    A locked file beside it says that its process lives, so that the next one can tell what a killed one left.
+    """
     parent = root / "partial"
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parent))
+        descriptor, lock = tempfile.mkstemp(dir=parent, suffix=LOCK)
+        with suppress(OSError):  # some network disks lock nothing
+            claim(descriptor)
+        folder = Path(lock).with_suffix("")
+        folder.mkdir()
     except OSError as error:
         raise InputError(
             f"cannot write to {root}: {error.strerror}. Make it writable, or set LONGSPAN_HOME to another folder."
@@ -42,6 +57,8 @@ def partial(root: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+        Path(lock).unlink(missing_ok=True)
 
 
 def seal(folder: Path) -> None:
@@ -82,9 +99,14 @@ def remove(root: Path, target: Path) -> None:
 
 
 def sweep(root: Path) -> None:
-    """Remove what crashed processes left behind more than a day ago."""
+    """Remove what killed processes left behind: at once where their lock tells, else when it is older than a day."""
+    for lock in (root / "partial").glob(f"*{LOCK}"):
+        with suppress(OSError), lock.open("r+b") as file:
+            if claim(file.fileno()):
+                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                lock.unlink()
     oldest = time.time() - STALE_SECONDS
-    for folder in (root / "partial").glob("*"):
+    for folder in (path for path in (root / "partial").glob("*") if path.is_dir()):
         with suppress(FileNotFoundError):
             if max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < oldest:
                 shutil.rmtree(folder, ignore_errors=True)

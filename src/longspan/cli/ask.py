@@ -85,7 +85,7 @@ def _ask(
     shape = Shape.of(model)
     speed = calibrate(model, shape, archive, progress=progress)
     table = asked.routes(shape, speed, here(str(model.device)))
-    route, why = asked.choose(table)
+    route, why = asked.choose(table, asked.stored(archive))
     _plan(asked, table, route, why)
     planned = {"routes": [_route(each) for each in table], "chosen": route.name, "why": why}
     if dry_run:
@@ -120,7 +120,7 @@ def _answer(asked: Ask, route: Route, archive: Any, progress: Progress, *, quiet
         out().print(text, end="", markup=False, soft_wrap=True)
 
     answer = asked.answer(
-        route, archive=archive, encoder=encoder, listener=Listener(progress, write if streams else None)
+        route, archive=archive, encoder=encoder, listener=Listener(progress, write if streams else None, _note)
     )
     if not quiet:
         out().print("" if streams else answer.text, markup=False, soft_wrap=True)
@@ -181,9 +181,12 @@ def _show(answer: Answer) -> None:
     if answer.chosen:
         _note(f"the model read {len(answer.chosen):,} stretches of the text (--json shows them)")
     searched = f"searched in {_time(answer.search_seconds)}; " if answer.search_seconds else ""
+    whole = " to read all" if answer.cached_tokens else ""
+    stored = f" and {answer.cached_tokens:,} taken from the cache" if answer.cached_tokens else ""
     _note(
-        f"{answer.route.name}: {searched}{answer.prompt_tokens:,} tokens read, {answer.reply_tokens} written in "
-        f"{_time(answer.seconds)} (predicted {_time(answer.route.seconds)}); KV {_size(answer.kv_bytes)} "
+        f"{answer.route.name}: {searched}{answer.prompt_tokens - answer.cached_tokens:,} tokens read{stored}, "
+        f"first text after {_time(answer.first_seconds)}, {answer.reply_tokens} written in "
+        f"{_time(answer.seconds)} (predicted {_time(answer.route.seconds)}{whole}); KV {_size(answer.kv_bytes)} "
         f"(predicted {_size(answer.route.kv_bytes)}); peak memory {_size(answer.peak_bytes)} "
         f"(predicted {_size(answer.route.peak_bytes)} for the model)"
     )
@@ -212,6 +215,7 @@ def _json(question: str, files: list[str], model: Model, answer: Answer) -> dict
         "tokens": {
             "documents": answer.document_tokens,
             "prompt": answer.prompt_tokens,
+            "cached": answer.cached_tokens,
             "reply": answer.reply_tokens,
         },
         "evidence": [asdict(passage) for passage in answer.evidence],
@@ -220,6 +224,7 @@ def _json(question: str, files: list[str], model: Model, answer: Answer) -> dict
         "predicted": {"seconds": answer.route.seconds, "kv": answer.route.kv_bytes, "peak": answer.route.peak_bytes},
         "actual": {
             "seconds": answer.seconds,
+            "first_seconds": answer.first_seconds,
             "search_seconds": answer.search_seconds,
             "kv": answer.kv_bytes,
             "peak": answer.peak_bytes,

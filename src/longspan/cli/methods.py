@@ -67,8 +67,9 @@ def _typed(field: Field) -> str:
     try:
         return write(ast.literal_eval(field.default))
     except ValueError:
-        made = field.default.partition("(")[0].rpartition(".")[2]
-        return next((e.name for e in entries() if (e.seam, e.class_name) == (field.name, made)), "")
+        made, _, settings = field.default.rpartition(".")[2].partition("(")
+        names = (e.name for e in entries() if (e.seam, e.class_name) == (field.name, made))
+        return next(names, "") if settings == ")" else ""
 
 
 def _table(chosen: Sequence[Entry]) -> None:

@@ -148,13 +148,19 @@ def _plain(page: Page, work: Work) -> Run:
 
 def _part(page: Page, work: Work, tiles: Tiles | None) -> Run:
     """Attention over one part, cut into blocks of queries where not every query sees the same."""
+    if _is_padded(work) and (tiles is not None or page.pattern.looks):
+        return _rows(page, work)
     if tiles is not None:
-        padded = work.part.holes and work.part.pos_BGS.shape[1] == 1
-        return _rows(page, work) if padded else _sparse(page, work, tiles)
+        return _sparse(page, work, tiles)
     if _is_plain(page, work):
         return _plain(page, work)
     T = work.q_BHTD.shape[2]
     return _join([_run(page, _near(work, t, min(t + BLOCK, T))) for t in range(0, T, BLOCK)], 2)
+
+
+def _is_padded(work: Work) -> bool:
+    """Whether this call's own tokens lie among padding that all heads share."""
+    return work.part.new > 0 and work.part.holes and work.part.pos_BGS.shape[1] == 1
 
 
 def _near(work: Work, first: int, end: int) -> Work:
@@ -187,14 +193,16 @@ def _sparse(page: Page, work: Work, tiles: Tiles) -> Run:
         heads = range(keep.shape[1])
         runs = [_sparse(page, work.only(head=h), replace(tiles, keep_BHts=keep[:, h : h + 1])) for h in heads]
         return _join(runs, 1)
-    size, stored = tiles.size, len(work.part)
+    size, step, stored = tiles.size, tiles.queries or tiles.size, len(work.part)
     past, runs = stored - work.part.new, []
-    for index, kept_s in enumerate(keep[0, 0]):
-        tile = past // size + index
-        first, end = max(tile * size, past), min(tile * size + size, stored)
-        before = [(s * size, s * size + size) for s in kept_s[:tile].nonzero().flatten().tolist()]
-        near = work.queries(first - past, end - past).slots([*before, (tile * size, end)], new=end - first)
-        runs.append(_run(page, near))
+    starts = [(past // step + index) * step for index in range(keep.shape[2])]
+    if all(bool(kept_s[: -(-start // size)].all()) for kept_s, start in zip(keep[0, 0], starts, strict=True)):
+        return _part(page, work, None)
+    for kept_s, start in zip(keep[0, 0], starts, strict=True):
+        first, end = max(start, past), min(start + step, stored)
+        before_S = kept_s.repeat_interleave(size)[:start].nonzero().flatten()
+        index_S = torch.cat([before_S, torch.arange(start, end)]).to(work.part.pos_BGS.device)
+        runs.append(_run(page, work.queries(first - past, end - past).chosen(index_S, new=end - first)))
     return _join(runs, 2)
 
 
@@ -246,4 +254,21 @@ def _turned_keys(page: Page, work: Work, band: Band) -> Tensor:
 
 
 def _tiles(page: Page, work: Work) -> Tiles | None:
-    return page.pattern.tiles(work.q_BHTD, work.part.k_BGSD, page.layer) if work.part.new else None
+    """What the pattern chooses for this call's own queries, on the host."""
+    part, pattern = work.part, page.pattern
+    if not part.new or (pattern.looks and part.holes):
+        return None
+    some = part.heads or (0, page.layer.num_kv_heads)
+    layer = replace(page.layer, num_heads=work.q_BHTD.shape[1], num_kv_heads=some[1] - some[0], kv_head=some[0])
+    tiles = pattern.tiles(*(_looked_at(page, work) if pattern.looks else (work.q_BHTD, part.k_BGSD)), layer)
+    return None if tiles is None else replace(tiles, keep_BHts=tiles.keep_BHts.cpu())
+
+
+def _looked_at(page: Page, work: Work) -> tuple[Tensor, Tensor]:
+    """Queries and keys at their true positions, such that q k / sqrt(D) is the logit."""
+    q, k, rotation = work.q_BHTD, work.part.k_BGSD, page.layer.rotation
+    if not page.layer.rotated:
+        q_pos = work.q_BGT if work.q_BGT.shape[1] == 1 else work.q_BGT.repeat_interleave(q.shape[1] // k.shape[1], 1)
+        q, k = rotate(q, q_pos, rotation), rotate(k, work.part.pos_BGS.clamp_min(0), rotation)
+    scale = page.scale * page.layer.head_dim**0.5
+    return (q if abs(scale - 1) < 1e-6 else q * scale), k

@@ -40,7 +40,8 @@ class Node:
     @property
     def fields(self) -> dict[str, Any]:
         """The default of everything it can be given, by name; MISSING where it must be."""
-        return {field.name: _default(field) for field in dataclasses.fields(self.type) if field.init}
+        given = [field for field in dataclasses.fields(self.type) if field.init]
+        return {field.name: getattr(self.base, field.name, _default(field)) for field in given}
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
         """Itself and everything it holds, the outermost first, each with its path (empty, `split`...)."""

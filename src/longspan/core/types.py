@@ -6,9 +6,9 @@ call, S stored tokens, D head width, P rotated channel pairs, V vocabulary. A te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -72,6 +72,8 @@ class Layer:
     dtype: torch.dtype
     expected: int = 0
     """Tokens that the request may reach, prompt and reply; 0: unknown."""
+    kv_head: int = 0
+    """The first of the key/value heads at hand, where a method is shown only some of the layer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,18 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """A sparse-attention choice: which tiles of `size` queries by `size` stored tokens are computed."""
+    """A sparse-attention choice: which tiles of queries by stored tokens are computed."""
 
     keep_BHts: Tensor
     """Boolean, tiles of queries by tiles of stored tokens, both counted from the first stored token, so that chunks of
     a prompt choose what the whole would; B or H is 1 where all rows or heads choose alike. The queries' tiles begin
-    with the one the first query lies in. A query's own tile is always computed, what lies above it never.
+    with the one the first query lies in. Tokens within a query's own tile of queries are always computed, later ones
+    never.
     """
     size: int
+    """Stored tokens of a tile."""
+    queries: int = 0
+    """Queries of a tile; 0: as many as stored tokens."""
 
 
 class Spectrum(Protocol):
@@ -151,6 +157,14 @@ class PositionMap(Protocol):
 
 class Pattern(Protocol):
     """Which stored tokens the queries of a prompt read; decoding is dense."""
+
+    @property
+    def looks(self) -> bool:
+        """Whether the choice depends on what queries and keys hold.
+
+        They are then as attention meets them: at their true positions, q k / sqrt(D) the logit, no padding among them.
+        """
+        ...
 
     def tiles(self, q_BHTD: Tensor, k_BGSD: Tensor, layer: Layer) -> Tiles | None:
         """Choose tiles for T queries that are the last of S stored tokens; None computes everything."""
@@ -220,6 +234,22 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
+class Portable(Protocol):
+    """A store whose tokens can leave its session and come back in another one."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a store needs to go on from here, by name; `k`, `v` and `pos` alone: the slots of a buffer.
+
+        Holds while the session reads on, not once it rolls back.
+        """
+        ...
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over, while empty, what a store of the same settings and layer held."""
+        ...
+
+
 class NotRewindable(RuntimeError):
     """The store gave up tokens that rolling back would need."""
 
@@ -267,24 +297,49 @@ class Proposal:
     """The distribution that each was drawn from; None: each was certain."""
 
 
-Choose = Callable[[Tensor, Sequence[int]], tuple[int, Tensor]]
-"""From logits [V] and the text so far to a token, chosen as the reply's are, and the distribution [V] it came from."""
+class Chooser(Protocol):
+    """How the tokens of a reply are chosen."""
+
+    def choose(self, logits_V: Tensor, text: Sequence[int]) -> tuple[int, Tensor]:
+        """From the logits after a text to the next token, and the distribution [V] it was drawn from."""
+        ...
+
+    def check(self, guess: Proposal, logits_TV: Tensor, text: Sequence[int]) -> Proposal:
+        """The guesses that hold and one token more, distributed as the logits after the text and each guess say."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a draft may share of a model: what comes before its layers, after them, and its last layer's tokens."""
+
+    embed: Callable[[Tensor], Tensor]
+    """From tokens [B, T] to what the first layer reads, [B, T, C]."""
+    head: Callable[[Tensor], Tensor]
+    """From what the head reads, [B, T, C], to logits [B, T, V] in float32."""
+    attend: Callable[[Tensor, Tensor], Tensor]
+    """From queries [B, H, T, D], rotated as the layer's keys are, at positions [B, T] behind all that is stored to the
+    last layer's attention [B, H, T, D]."""
+    layer: Layer
+    """The last layer."""
+    read: int
+    """Tokens that the model has read."""
 
 
 class Reader(Protocol):
     """The session that a draft guesses for."""
 
-    def sibling(self, *, positions: PositionMap | None = None, kv: KVPolicy | None = None) -> Sibling:
-        """Open another session on the same model, empty, with some choices of its method changed."""
+    def ends(self) -> Ends:
+        """Lend both ends of the model, as long as nothing more is read."""
+        ...
+
+    def fork(self, *, kv: KVPolicy, again: int = 1) -> Sibling:
+        """Open another session on what this one holds, with stores of its own; `again`: its last tokens read anew."""
         ...
 
 
 class Sibling(Protocol):
     """A session that a draft reads with."""
-
-    def prefill(self, prompts: Sequence[Sequence[int]]) -> Tensor:
-        """Read a text: logits [1, V] after its last token."""
-        ...
 
     def decode(self, tokens_BT: Tensor) -> Tensor:
         """Append tokens: logits [1, T, V]."""
@@ -292,6 +347,10 @@ class Sibling(Protocol):
 
     def rewind(self, tokens: int) -> None:
         """Forget the last tokens."""
+        ...
+
+    def nbytes(self) -> int:
+        """Bytes of stored tokens on the computing device."""
         ...
 
     def close(self) -> None:
@@ -302,8 +361,15 @@ class Sibling(Protocol):
 class Draft(Protocol):
     """Guesses for one reply."""
 
-    def propose(self, text: Sequence[int], room: int, choose: Choose) -> Proposal:
-        """Guess at most `room` tokens that follow the text; the text only ever grows."""
+    def propose(self, text: Sequence[int], room: int, chooser: Chooser) -> Proposal:
+        """Guess at most `room` tokens, one or more, that follow the text, of which the session read all but the last.
+
+        Later texts share their beginning with the first: what came after it may have been taken back.
+        """
+        ...
+
+    def nbytes(self) -> int:
+        """Bytes of stored tokens held on the computing device."""
         ...
 
     def close(self) -> None:

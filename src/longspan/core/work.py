@@ -129,6 +129,13 @@ class Work:
         k, v, pos = part.k_BGSD[rows, kv], part.v_BGSD[rows, kv], of(part.pos_BGS)
         return self._cut(self.q_BHTD[rows, own], replace(part, k_BGSD=k, v_BGSD=v, pos_BGS=pos), of_q=of, of_k=of)
 
+    def chosen(self, index_S: Tensor, *, new: int) -> Work:
+        """Only the stored tokens of an index, the last `new` of them this call's own."""
+        part = self.part
+        k, v, pos = (x.index_select(2, index_S) for x in (part.k_BGSD, part.v_BGSD, part.pos_BGS))
+        own = replace(part, k_BGSD=k, v_BGSD=v, pos_BGS=pos, new=new)
+        return self._cut(self.q_BHTD, own, of_k=lambda x: x.index_select(2, index_S))
+
     def _cut(self, q_BHTD: Tensor, part: KV, *, of_q: Cut = lambda x: x, of_k: Cut = lambda x: x) -> Work:
         q_BGT = of_q(self.q_BGT)
         bands = (

@@ -87,21 +87,35 @@ class Guessed:
 
     def first(self, logits_1V: Tensor) -> list[list[int]]:
         """Choose what follows the prompt."""
-        self._text.append(self._choose(logits_1V[0], self._text)[0])
+        self._text.append(self.choose(logits_1V[0], self._text)[0])
         return [self._text[-1:]]
 
     def next(self) -> list[list[int]]:
         """Read the last token and the guesses at once; keep what holds, and choose one more token."""
         room = max(0, self._end - len(self._text) - 1)
-        guess = self._draft.propose(self._text, room, self._choose) if room else Proposal([])
+        guess = self._draft.propose(self._text, room, self) if room else Proposal([])
         read = torch.tensor([[self._text[-1], *guess.tokens]])
-        logits_TV = self._engine.decode(read)[0]
-        kept, token = accept(guess, lambda t: self._probs(logits_TV[t], guess.tokens[:t]), self._generator)
-        self._take_back(len(guess.tokens) - kept)
-        new = [*guess.tokens[:kept], token]
+        new = self.check(guess, self._engine.decode(read)[0], self._text).tokens
+        self._take_back(len(guess.tokens) + 1 - len(new))
         self._text += new
-        self.guessed, self.kept = self.guessed + len(guess.tokens), self.kept + kept
+        self.guessed, self.kept = self.guessed + len(guess.tokens), self.kept + len(new) - 1
         return [new]
+
+    def choose(self, logits_V: Tensor, text: Sequence[int]) -> tuple[int, Tensor]:
+        """Choose what follows a text."""
+        probs_V = self._distribution(logits_V, text, [])
+        return int(draw(probs_V[None], [self._generator])), probs_V
+
+    def check(self, guess: Proposal, logits_TV: Tensor, text: Sequence[int]) -> Proposal:
+        """The guesses that hold and one token more, distributed as the logits after the text and each guess say."""
+        probs: list[Tensor] = []
+
+        def after(t: int) -> Tensor:
+            probs.append(self._distribution(logits_TV[t], text, guess.tokens[:t]))
+            return probs[-1]
+
+        kept, token = accept(guess, after, self._generator)
+        return Proposal([*guess.tokens[:kept], token], torch.stack(probs))
 
     def _take_back(self, tokens: int) -> None:
         try:
@@ -112,20 +126,17 @@ class Guessed:
                 "choose a method that keeps its last tokens"
             ) from error
 
-    def _probs(self, logits_V: Tensor, guesses: Sequence[int]) -> Tensor:
-        return self._distribution(logits_V, [*self._text, *guesses])
-
-    def _choose(self, logits_V: Tensor, text: Sequence[int]) -> tuple[int, Tensor]:
-        probs_V = self._distribution(logits_V, text)
-        return int(draw(probs_V[None], [self._generator])), probs_V
-
-    def _distribution(self, logits_V: Tensor, text: Sequence[int]) -> Tensor:
-        seen = [torch.tensor(text, device=logits_V.device)] if self._sampling.repetition_penalty != 1 else [logits_V]
-        return probabilities(logits_V[None], self._sampling, seen=seen)[0]
+    def _distribution(self, logits_V: Tensor, text: Sequence[int], guesses: Sequence[int]) -> Tensor:
+        penalised = self._sampling.repetition_penalty != 1
+        seen = torch.tensor([*text, *guesses], device=logits_V.device) if penalised else logits_V
+        return probabilities(logits_V[None], self._sampling, seen=[seen])[0]
 
 
 def accept(guess: Proposal, probs: Callable[[int], Tensor], generator: torch.Generator) -> tuple[int, int]:
-    """How many guesses hold, and the token after them; `probs(t)` [V] is the model's distribution after t of them."""
+    """How many guesses hold, and the token after them; `probs(t)` [V] is the model's distribution after t of them.
+
+    It is asked once for each t from 0 to that number.
+    """
     for t, token in enumerate(guess.tokens):
         p_V = probs(t)
         q_V = _certain(p_V, token) if guess.probs_TV is None else guess.probs_TV[t].to(p_V)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from longspan.core.errors import InputError
-from longspan.core.types import Choose, Proposal, Reader
+from longspan.core.types import Chooser, Proposal, Reader
+from longspan.draft.follow import shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,10 @@ class Lookup:
 
     settings: PromptLookup
     _ends: dict[tuple[int, ...], int] = field(default_factory=dict)
-    _indexed: int = 0
+    _text: list[int] = field(default_factory=list)
+    _start: int = 0
 
-    def propose(self, text: Sequence[int], room: int, choose: Choose) -> Proposal:
+    def propose(self, text: Sequence[int], room: int, chooser: Chooser) -> Proposal:
         """Guess from the longest run of last tokens that the text had before."""
         self._index(text)
         for size in range(min(self.settings.ngram, len(text) - 1), 0, -1):
@@ -43,12 +45,20 @@ class Lookup:
                 return Proposal(list(text[end : end + min(room, self.settings.tokens)]))
         return Proposal([])
 
+    def nbytes(self) -> int:
+        """Nothing on the computing device."""
+        return 0
+
     def close(self) -> None:
         """Nothing to give back."""
 
     def _index(self, text: Sequence[int]) -> None:
-        """Take note of the runs that end before the last token."""
-        for end in range(self._indexed + 1, len(text)):
+        """Take note of the runs that end before the last token, and forget those that were taken back."""
+        same = shared(self._text, text, self._start)
+        while self._ends and next(reversed(self._ends.values())) > same:
+            self._ends.popitem()
+        for end in range(max(1, min(same + 1, len(self._text))), len(text)):
             for size in range(1, min(self.settings.ngram, end) + 1):
                 self._ends.setdefault(tuple(text[end - size : end]), end)
-        self._indexed = max(self._indexed, len(text) - 1)
+        self._start = self._start or len(text)
+        self._text[same:] = text[same:]

@@ -35,6 +35,10 @@ class Interval:
     high: float
 
 
+UNIT = Interval(0.0, 1.0)
+"""Where scores lie unless they say otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Paired:
     """How much better the second of two is on the same samples."""
@@ -53,8 +57,9 @@ def interval(
     level: float = 0.95,
     seed: int = 0,
     method: Method = "percentile",
+    span: Interval = UNIT,
 ) -> Interval:
-    """Where the mean of scores from 0 to 1 lies. https://doi.org/10.1201/9780429246593 (bootstrap)
+    """Where the mean of scores that lie in `span` lies. https://doi.org/10.1201/9780429246593 (bootstrap)
 
     Wilson's for scores that are all 0 or 1; else a bootstrap of the samples, or of whole groups where samples share
     one (an empty group is a sample by itself). Where all are alike a resample tells nothing: then the bound is on the
@@ -64,7 +69,7 @@ def interval(
     values, owner = _checked(scores, groups)
     if int(owner.max()) + 1 == len(values) and bool(np.isin(values, (0.0, 1.0)).all()):
         return wilson(int(values.sum()), len(values), level=level)
-    return _of_mean(values, owner, level=level, seed=seed, method=method, span=Interval(0.0, 1.0))
+    return _of_mean(values, owner, level=level, seed=seed, method=method, span=span)
 
 
 def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:

@@ -52,6 +52,10 @@ class Buffer:
         """Views of keys and values [B, G, S, D] and positions [B, S] of some slots."""
         return self._k[:, :, start:end], self._v[:, :, start:end], self._pos[:, start:end]
 
+    def state(self, slots: int) -> dict[str, Tensor]:
+        """Views of the last slots by name: `k`, `v` and `pos` [B, S]."""
+        return dict(zip(("k", "v", "pos"), self.slots(self.length - slots, self.length), strict=True))
+
     def truncate(self, length_B: Tensor) -> None:
         """Forget every column that holds a token at its row's `length_B` or later."""
         self.length = int((self._pos[:, : self.length] < length_B[:, None]).all(0).sum())

@@ -12,41 +12,20 @@ from torch import Tensor
 from longspan.core.errors import InputError
 from longspan.core.types import EMPTY, KV, Layer, Look, Moment, NotRewindable
 from longspan.kv.full import FullStore
-from longspan.kv.recent import LookBack, Recent
 from longspan.kv.run import Run, best, joined, runs
+from longspan.kv.score import Judging, Score, opened
 from longspan.kv.split.uniform import Uniform
-
-SPARE = 64
-"""Queries kept beyond a score's window while tokens are decoded, so that as many tokens can be rolled back."""
-
-
-class Score(Protocol):
-    """The worth of stored tokens."""
-
-    @property
-    def window(self) -> int:
-        """How many of the last queries it wants to see; 0: none."""
-        ...
-
-    @property
-    def always(self) -> int:
-        """Tokens of a head that it always keeps."""
-        ...
-
-    def __call__(self, kv: KV, look: Look) -> Tensor:
-        """Score [B, G, S]: higher is kept, infinity always.
-
-        `kv` holds all that is stored by position, EMPTY slots in front (their score does not count), and more tokens
-        than `always`; the queries of `look` are the last `window` of the prompt, however it was cut into chunks.
-        """
-        ...
 
 
 class Split(Protocol):
     """How many tokens each head keeps."""
 
     def __call__(self, score_BGS: Tensor, budget: int, layer: Layer) -> Tensor:
-        """Count [B, G], `budget` on average; more than a head has is all. EMPTY slots score minus infinity."""
+        """Count [B, G]; more than a head has is all. EMPTY slots score minus infinity.
+
+        `budget` is the mean over all heads and layers, unless the heads themselves say what they need. A text that is
+        no longer than it keeps all its tokens, whatever the split says.
+        """
         ...
 
 
@@ -57,10 +36,12 @@ class EvictionStore:
         self._policy = policy
         self._layer = layer
         self._stores: list[FullStore] | list[Run] = [FullStore()]
-        self._recent = Recent(policy.score.window, SPARE if policy.every else 0)
+        self._judge = opened(policy.score, layer, decoding=policy.every > 0)
         self._decoded = 0
-        self._prompt_B = torch.zeros(1, dtype=torch.long, device=layer.device)
-        self._evicted_B = self._prompt_B
+        self._length_B = torch.zeros(1, dtype=torch.long, device=layer.device)
+        self._prompt_B = self._evicted_B = self._length_B
+        # a split that does not fit the model says so now, and not when the prompt has been read
+        policy.split(torch.zeros(1, layer.num_kv_heads, 1), policy.score.always + 1, layer)
 
     def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
         """Store the tokens of this call."""
@@ -74,16 +55,16 @@ class EvictionStore:
     def observe(self, look: Look) -> None:
         """Evict where the moment is one for it."""
         decoding = look.moment == "token"
-        if self._policy.score.window and (self._policy.every or not decoding):
-            self._recent.append(look.q_BHTD, look.q_BT)
+        self._judge.see(look, lambda: self._stored(look))
         before = self._decoded
         self._decoded = before + look.q_BT.shape[1] if decoding else 0
+        self._length_B = self._length_B.maximum(look.q_BT.amax(1) + 1)
         if not decoding:
-            self._prompt_B = look.q_BT.amax(1) + 1
+            self._prompt_B = self._length_B
         if self._due(look.moment, before):
             self._evict(look)
-        if look.moment == "prompt_end" and not self._policy.every:
-            self._recent.clear()
+        if look.moment == "prompt_end":
+            self._judge.rest()
 
     def truncate(self, length_B: Tensor) -> None:
         """Forget positions from `length_B` on, unless tokens before it were evicted with knowledge of later ones."""
@@ -92,15 +73,16 @@ class EvictionStore:
                 f"tokens were evicted when {self._evicted_B.tolist()} had been read, so rolling back to "
                 f"{length_B.tolist()} cannot be exact: read the text again"
             )
-        self._recent.truncate(length_B)
+        self._judge.truncate(length_B)
         for store in self._stores:
             store.truncate(length_B)
+        self._length_B = self._length_B.minimum(length_B)
         self._prompt_B = self._prompt_B.minimum(length_B)
         self._decoded = int((length_B - self._prompt_B)[0])
 
     def nbytes(self) -> int:
-        """Bytes held, queries kept for the score included."""
-        return sum(store.nbytes() for store in self._stores) + self._recent.nbytes()
+        """Bytes held, what the score remembers included."""
+        return sum(store.nbytes() for store in self._stores) + self._judge.nbytes()
 
     def _due(self, moment: Moment, decoded: int) -> bool:
         every = self._policy.every
@@ -108,30 +90,46 @@ class EvictionStore:
             return every > 0 and self._decoded // every > decoded // every
         return moment == "prompt_end" or self._policy.chunks
 
+    def _stored(self, look: Look) -> KV:
+        """All that is stored, as scores see it."""
+        return joined(list(self.read(look.q_BHTD, look.q_BT)), look.q_BHTD.shape[0], self._layer.num_kv_heads)
+
     def _evict(self, look: Look) -> None:
-        policy = self._policy
-        parts = list(self.read(look.q_BHTD, look.q_BT))
-        if max(len(part) for part in parts) <= policy.budget:
+        budgets = self._policy.budgets(self._length_B)
+        fits_B = self._length_B <= torch.tensor(budgets, device=self._length_B.device)
+        if bool(fits_B.all()):
             return
-        kv = joined(parts, look.q_BHTD.shape[0], self._layer.num_kv_heads)
-        looked = LookBack(look, *self._recent.read()) if policy.score.window else look
-        score_BGS = policy.score(kv, looked).masked_fill(kv.pos_BGS == EMPTY, float("-inf"))
+        kv = self._stored(look)
+        if len(kv) <= self._policy.score.always:
+            return
+        score_BGS = self._judge.score(kv, look).masked_fill(kv.pos_BGS == EMPTY, float("-inf"))
         stored_BG = (kv.pos_BGS != EMPTY).sum(-1)
-        kept_BG = policy.split(score_BGS, policy.budget, self._layer).minimum(stored_BG)
+        kept_BG = torch.where(fits_B[:, None], stored_BG, self._counts(score_BGS, budgets)).minimum(stored_BG)
         if torch.equal(kept_BG, stored_BG):
             return
-        self._stores = runs(kv, best(score_BGS, kept_BG))
-        self._evicted_B = kv.pos_BGS.amax((1, 2)) + 1
+        keep_BGS = best(score_BGS, kept_BG)
+        self._stores = runs(kv, keep_BGS)
+        self._judge.keep(kv, keep_BGS)
+        self._evicted_B = self._length_B
+
+    def _counts(self, score_BGS: Tensor, budgets: list[int]) -> Tensor:
+        """Tokens [B, G] that each head may keep."""
+        split, layer = self._policy.split, self._layer
+        if len(set(budgets)) == 1:
+            return split(score_BGS, budgets[0], layer)
+        return torch.cat([split(score_BGS[b : b + 1], budget, layer) for b, budget in enumerate(budgets)])
 
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
     """Eviction: keep the tokens that a score likes best, within a budget that a split divides over the heads."""
 
-    score: Score
+    score: Score | Judging
     """Which tokens are worth keeping."""
-    budget: int = 1024
-    """Tokens kept per key/value head of a layer, on average; later tokens come on top until the next eviction."""
+    budget: int | float = 1024
+    """Tokens kept per key/value head of a layer, on average, or below 1 the share of the text read so far (0.25);
+    later tokens come on top until the next eviction.
+    """
     split: Split = field(default_factory=Uniform)
     """How the heads share the budget."""
     chunks: bool = False
@@ -142,7 +140,11 @@ class Eviction:
     raw_keys = False
 
     def __post_init__(self) -> None:
-        if self.budget <= self.score.always:
+        if isinstance(self.budget, float) and not 0 < self.budget < 1:
+            raise InputError(
+                f"a budget of {self.budget} is no share of a text: give a number between 0 and 1, or whole tokens"
+            )
+        if isinstance(self.budget, int) and self.budget <= self.score.always:
             raise InputError(
                 f"a budget of {self.budget} tokens leaves no choice: {type(self.score).__name__} always keeps "
                 f"{self.score.always}; give more than that"
@@ -153,3 +155,9 @@ class Eviction:
     def open(self, layer: Layer) -> EvictionStore:
         """Open an empty store."""
         return EvictionStore(self, layer)
+
+    def budgets(self, length_B: Tensor) -> list[int]:
+        """Tokens per head for rows of so many tokens: of a share never so few that the score has no choice."""
+        if isinstance(self.budget, int):
+            return [self.budget] * len(length_B)
+        return [max(self.score.always + 1, round(self.budget * length)) for length in length_B.tolist()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -40,6 +40,15 @@ class FullStore:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._buffer.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """Views of all slots."""
+        return self._buffer.state(self._buffer.length)
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over slots."""
+        self.append(state["k"], state["v"], state["pos"])
+        self._new = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor
 
 from longspan.core.types import EMPTY, KV, Look, NotRewindable
 from longspan.kv.buffer import Buffer
 
 SLACK = 512
-"""Slots kept beyond the window, so that trimming and rolling back are rare events and not per-token ones."""
+"""Slots kept beyond the window, so that trimming is a rare event and not a per-token one."""
+SPARE = 64
+"""Slots of them that trimming leaves, so that as many tokens can be rolled back."""
 
 
 class WindowStore:
@@ -28,8 +31,8 @@ class WindowStore:
         """Store the tokens of this call, forgetting those out of every later query's sight."""
         surplus = self._buffer.length - (self.window - 1) - self._pads
         if surplus > SLACK:
-            self._buffer.drop(surplus)
-            self._dropped += surplus
+            self._buffer.drop(surplus - SPARE)
+            self._dropped += surplus - SPARE
         if pos_BT.shape[0] > 1:
             pads = int((pos_BT == EMPTY).sum(1).max())
             self._pads, self._holes = self._pads + pads, self._holes or pads > 0
@@ -54,3 +57,16 @@ class WindowStore:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._buffer.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies, for slots move when some are dropped, of what a later query may see."""
+        state = self._buffer.state(min(self._buffer.length, self.window - 1 + self._pads))
+        return {name: part.clone() for name, part in state.items()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take over slots; a row whose first position is not 0 has tokens that were dropped."""
+        self.append(state["k"], state["v"], state["pos"])
+        self._new = 0
+        pos_BS = state["pos"]
+        seen_BS = pos_BS.masked_fill(pos_BS == EMPTY, torch.iinfo(pos_BS.dtype).max)
+        self._dropped = int(seen_BS.amin(1).max()) if pos_BS.shape[1] else 0

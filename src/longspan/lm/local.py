@@ -12,8 +12,10 @@ from longspan.core.progress import Progress, silent
 from longspan.lm.lm import Message, OverLength, Reply, Usage
 
 if TYPE_CHECKING:
+    from longspan.kv.reuse.prefix import PrefixCache
     from longspan.models.method import Method
     from longspan.models.model import Model
+    from longspan.models.session import Session
 
 
 class Local:
@@ -22,17 +24,25 @@ class Local:
     Two at once would be no faster and hold twice the stored tokens; one thread also keeps its freed memory to itself.
 
     A last message of the assistant is the beginning of the reply. `window` is what prompts are held to: the trained
-    one, unless a method that reaches further is given.
+    one, unless a method that reaches further is given. With `reuse` the beginnings of prompts that earlier calls read
+    are not read again, in any instance that shares it; the last bits of logits may then depend on earlier calls.
     """
 
     def __init__(
-        self, model: Model, *, method: Method | None = None, window: int = 0, progress: Progress = silent
+        self,
+        model: Model,
+        *,
+        method: Method | None = None,
+        window: int = 0,
+        progress: Progress = silent,
+        reuse: PrefixCache | None = None,
     ) -> None:
         self._model = model
         self._window = window or model.window
         self._method = method
         self._progress = progress
         self._thread = ThreadPoolExecutor(1, "longspan")
+        self._reuse = reuse
 
     @property
     def name(self) -> str:
@@ -74,22 +84,37 @@ class Local:
         def run() -> Reply:
             began, heard = time.perf_counter(), 0.0
             with self._model.open(self._method, length=len(prompt) + max_tokens) as session:
+                known = self._restore(session, prompt)
                 generation = Generation(
                     session, self._model.decode, sampling=sampling, limits=limits, draft=session.draft()
                 )
-                if first:
-                    session.prefill([first], progress=self._progress)
-                for piece in generation.run([rest], before=first, progress=self._progress):
+                if known < len(first):
+                    session.prefill([first[known:]], progress=self._progress)
+                read = max(known, len(first))
+                for piece in generation.run([prompt[read:]], before=prompt[:read], progress=self._progress):
                     heard = heard or time.perf_counter() - began
                     if on_text is not None:
                         on_text(piece.text)
                 stored = session.nbytes()
+                if self._reuse is not None:
+                    self._reuse.keep(self._salt(session), session.save())
             (reply,) = generation.replies
-            usage = Usage(len(prompt), len(reply.tokens), kv_bytes=stored)
+            usage = Usage(len(prompt), len(reply.tokens), known, stored)
             finish: Literal["stop", "length"] = "stop" if reply.finish == "stop" else "length"
             return Reply(reply.text, usage, finish, self.name, heard)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
+    def _restore(self, session: Session, prompt: Sequence[int]) -> int:
+        """Take over what is known of a prompt's beginning: how many tokens."""
+        known = self._reuse.find(self._salt(session), prompt) if self._reuse is not None else None
+        if known is None:
+            return 0
+        session.restore(known)
+        return len(known)
+
+    def _salt(self, session: Session) -> str:
+        return f"{self._model.digest} {self._model.dtype} {session.method!r} {session.profile}"
 
     def _prompt(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
         """Tokens that are read before the rest is known, and the rest."""

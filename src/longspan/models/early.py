@@ -12,7 +12,9 @@ from torch import Tensor
 from longspan.core.attend import Seen
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
+from longspan.core.types import KVPolicy
 from longspan.kv.full import Full
+from longspan.kv.reuse.snapshot import Snapshot
 from longspan.models import takeover
 from longspan.models.method import Method
 from longspan.models.session import CHUNK, Session
@@ -94,6 +96,14 @@ class Pruned(Session):
         dropped = max(map(len, prompts), default=0) - max(map(len, kept), default=0)
         self._expected = max(0, self._expected - dropped)
         return super().prefill(kept, chunk=chunk, progress=progress)
+
+    def save(self) -> Snapshot:
+        """Refuse: what is read of a prompt depends on its question."""
+        raise InputError("prune= reads a text anew for each question, so nothing of it can be kept: leave prune= out")
+
+    def fork(self, *, kv: KVPolicy, again: int = 1) -> Session:
+        """Refuse: a draft reads the text as it is, and this session holds some of it."""
+        raise InputError("prune= leaves a draft without the whole text: take draft=prompt_lookup, or leave one out")
 
     def _choice(self, prompt: Sequence[int], progress: Progress) -> Sequence[int]:
         look = Look(self._model, self.method, prompt, self._expected, progress)

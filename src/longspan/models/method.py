@@ -42,5 +42,5 @@ class Method:
 
     @property
     def extends(self) -> bool:
-        """Whether the model may see further than it was trained to, so that its window is no limit."""
-        return self.rope != rope.Plain() or self.positions != position.Plain() or self.kv.raw_keys
+        """Whether distances or frequencies are changed, so that the trained window is no limit."""
+        return self.rope != rope.Plain() or self.positions != position.Plain()

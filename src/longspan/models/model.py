@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -16,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 from longspan.core.errors import InputError
 from longspan.core.types import Watch
 from longspan.models import takeover
+from longspan.models.digest import digest
 from longspan.models.early import Pruned
 from longspan.models.method import Method
 from longspan.models.session import Session
@@ -77,6 +79,13 @@ class Model:
     def dtype(self) -> str:
         """Its precision, by name."""
         return str(self.network.dtype).removeprefix("torch.")
+
+    @cached_property
+    def digest(self) -> str:
+        """Name of its configuration and weights: of their files, or of themselves where it was made in memory."""
+        if (self.folder / "config.json").is_file() and self.folder != HERE:
+            return digest(self.folder)
+        return _digest_of_weights(self.network)
 
     @cached_property
     def parameters(self) -> int:
@@ -163,6 +172,14 @@ class Model:
         method = method or Method()
         kind = Session if method.prune == Plain() else Pruned
         return kind(self.network, method, length=length, watch=watch)
+
+
+def _digest_of_weights(network: Any) -> str:
+    whole = hashlib.sha256(network.config.to_json_string(use_diff=False).encode())
+    for name, weight in sorted(network.state_dict().items()):
+        whole.update(f"{name} {weight.dtype} {tuple(weight.shape)}\n".encode())
+        whole.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return whole.hexdigest()
 
 
 def pick_device() -> torch.device:

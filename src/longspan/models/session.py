@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from types import TracebackType
 from typing import Any, Self
@@ -14,9 +14,22 @@ from longspan.core.attend import Page, Seen, attend
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
 from longspan.core.rotate import sharpen
-from longspan.core.types import EMPTY, Draft, KVPolicy, Layer, Moment, PositionMap, Rotation, Store, Watch
+from longspan.core.types import (
+    EMPTY,
+    Draft,
+    Ends,
+    KVPolicy,
+    Layer,
+    Moment,
+    Portable,
+    Rotation,
+    Store,
+    Watch,
+)
+from longspan.kv.reuse.snapshot import Snapshot, profile_of
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
+from longspan.models.fork import stored, turned
 from longspan.models.method import Method
 from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope, settled_length
 from longspan.pattern.dense import Dense
@@ -42,7 +55,9 @@ class Session:
         self._watch = watch
         self._kinds = layer_types(model.get_decoder())
         self._stores: dict[int, Store] = {}
-        self._drafts: list[Draft] = []
+        self._draft: Draft | None = None
+        self._source: Session | None = None
+        self._restored: dict[int, Mapping[str, Tensor]] = {}
         self.chosen: list[list[int]] = []
         """Of each row's first prompt, the tokens that were read; empty: all of them."""
         self._pages: dict[int, dict[Moment, Page]] = {}
@@ -61,10 +76,9 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for draft in self._drafts:
-            draft.close()
-        self._drafts.clear()
+        self._close_draft()
         self._stores.clear()
+        self._restored.clear()
         takeover.release(self._model)
 
     @property
@@ -73,8 +87,15 @@ class Session:
         return [int(n) for n in self._next_B()] if self._history else []
 
     def nbytes(self) -> int:
-        """Bytes of stored tokens on the computing device."""
-        return sum(store.nbytes() for store in self._stores.values())
+        """Bytes of stored tokens on the computing device, those of a draft included."""
+        waiting = sum(part.nbytes for state in self._restored.values() for part in state.values())
+        drafted = self._draft.nbytes() if self._draft is not None else 0
+        return waiting + sum(store.nbytes() for store in self._stores.values()) + drafted
+
+    @property
+    def profile(self) -> str:
+        """Digest of the rotations in use, which depend on model, method and length."""
+        return profile_of(self._rotations)
 
     @torch.inference_mode()
     def prefill(self, prompts: Sequence[Sequence[int]], *, chunk: int = CHUNK, progress: Progress = silent) -> Tensor:
@@ -99,26 +120,92 @@ class Session:
 
     def rewind(self, tokens: int) -> None:
         """Forget the last tokens of every row; NotRewindable where a method gave up what that needs."""
+        if not tokens:
+            return
         length_B = self._next_B() - tokens
         for store in self._stores.values():
             store.truncate(length_B)
         text_BT, pos_BT = self._text()
-        self._history = [(text_BT[:, :-tokens], pos_BT[:, :-tokens])] if tokens else self._history
+        self._history = [(text_BT[:, :-tokens], pos_BT[:, :-tokens])]
 
     def draft(self) -> Draft | None:
-        """Open what guesses the tokens of one reply, as the method says, until the session ends; None: nothing does."""
-        draft = self.method.draft.open(self)
-        self._drafts += [draft] if draft else []
-        return draft
+        """Open what guesses the tokens of the next reply, as the method says; None: nothing does.
 
-    def sibling(self, *, positions: PositionMap | None = None, kv: KVPolicy | None = None) -> Session:
-        """Open another session on the same model, empty, with some choices of its method changed, to be closed."""
-        method = replace(self.method, positions=positions or self.method.positions, kv=kv or self.method.kv)
-        return Session(self._model, method, length=self._expected).__enter__()
+        It is closed when the next one is opened, or with the session.
+        """
+        self._close_draft()
+        self._draft = self.method.draft.open(self)
+        return self._draft
+
+    @torch.inference_mode()
+    def fork(self, *, kv: KVPolicy, again: int = 1) -> Session:
+        """Open another session on the text read here, with stores of its own, to be closed.
+
+        They take over what is stored here, layer by layer. Only the last `again` tokens (of the last call at most) are
+        read anew, as the end of a prompt, so that the stores are shown their queries. InputError where the stores here
+        hold other tokens for each head, or for several rows.
+        """
+        text_BT, pos_BT = self._text()
+        if len(text_BT) > 1:
+            raise InputError(f"a session of {len(text_BT)} texts cannot be forked: open one for each")
+        fork = Session(self._model, replace(self.method, kv=kv), length=self._expected)
+        fork._length, fork._rotations, fork._source = self._length, self._rotations, self
+        cut = text_BT.shape[1] - min(again, self._history[-1][0].shape[1])
+        fork._history = [(text_BT[:, :cut], pos_BT[:, :cut])] if cut else []
+        try:
+            fork.__enter__()._read(text_BT[:, cut:], pos_BT[:, cut:], CHUNK, silent)
+        except BaseException:
+            fork.close()
+            raise
+        fork._source = None
+        return fork
+
+    def ends(self) -> Ends:
+        """Lend both ends of the model and the tokens of its last layer, as long as nothing more is read."""
+        last = max(self._stores)
+        store, page = self._stores[last], self._pages[last]["token"]
+
+        def look(q_BHTD: Tensor, q_BT: Tensor) -> Tensor:
+            return attend(page, q_BHTD, q_BT, (replace(part, new=0) for part in store.read(q_BHTD, q_BT)))
+
+        return Ends(
+            embed=self._model.get_input_embeddings(),
+            head=lambda x_BTC: self._model.get_output_embeddings()(x_BTC).float(),
+            attend=look,
+            layer=page.layer,
+            read=max(self.tokens),
+        )
 
     def close(self) -> None:
         """Give back what the session holds, as the end of its `with` block does."""
         self.__exit__(None, None, None)
+
+    def save(self) -> Snapshot:
+        """All that was read, for another session of this model and method; holds until this one rolls back or ends.
+
+        Raises InputError for a method whose stored tokens cannot leave their session.
+        """
+        text_BT, pos_BT = self._text()
+        states: dict[int, Mapping[str, Tensor]] = dict(self._restored)
+        for index, store in self._stores.items():
+            states[index] = self._portable(store).state()
+        return Snapshot(text_BT, pos_BT, self.profile, states)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from what another session has read; this one must have read nothing.
+
+        Raises InputError where this session rotates otherwise, because its length or its rope method differs.
+        """
+        if self._history:
+            raise ValueError("this session has read a text already: restore into a new one")
+        self._fit(int(snapshot.pos_BT.max()) + 1)
+        if snapshot.profile != self.profile:
+            raise InputError(
+                "the stored tokens were read under other rotary frequencies than this request has: read the text again"
+            )
+        device = self._model.device
+        self._history.append((snapshot.text_BT.to(device), snapshot.pos_BT.to(device)))
+        self._restored = dict(snapshot.layers)
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int) -> Tensor:
         """Store a layer's new keys and values, attend, let the store learn: output [B, H, T, D]."""
@@ -163,6 +250,7 @@ class Session:
             text_BT, pos_BT = self._text()
             self._history.clear()
             self._stores.clear()
+            self._restored.clear()
             self._read(text_BT, pos_BT, CHUNK, silent)
 
     def _text(self) -> tuple[Tensor, Tensor]:
@@ -223,9 +311,37 @@ class Session:
             expected=self._expected,
         )
         self._stores[layer.index] = WindowStore(window) if window else self.method.kv.open(layer)
+        self._load(layer)
         positions, pattern = (Plain(), Dense()) if window else (self.method.positions, self.method.pattern)
         prompt, token = Page(layer, positions, pattern, scale), Page(layer, positions, Dense(), scale)
         self._pages[layer.index] = {"chunk": prompt, "prompt_end": prompt, "token": token}
+        if self._source is not None:
+            self._take_over(layer, query, self._source)
+
+    def _take_over(self, layer: Layer, query: Tensor, source: Session) -> None:
+        """Store what `source` stores before the running tokens, rotated as it is here."""
+        theirs = source._pages[layer.index]["token"].layer
+        k, v, pos = stored(source._stores[layer.index].read(query, self._pos_BT), before=int(self._pos_BT.min()))
+        if pos.shape[1]:
+            self._stores[layer.index].append(turned(k, pos, theirs, layer), v, pos)
+
+    def _close_draft(self) -> None:
+        if self._draft is not None:
+            self._draft.close()
+        self._draft = None
+
+    def _load(self, layer: Layer) -> None:
+        """Give a layer's new store what was restored for it."""
+        state, store = self._restored.pop(layer.index, None), self._stores[layer.index]
+        if state is not None:
+            self._portable(store).load({name: part.to(layer.device) for name, part in state.items()})
+            store.truncate(self._next_B())
+
+    def _portable(self, store: Store) -> Portable:
+        if isinstance(store, Portable):
+            return store
+        name = type(self.method.kv).__name__
+        raise InputError(f"{name} cannot hand its stored tokens over to another session yet: use kv=full for that")
 
 
 def _same(a: Rotation, b: Rotation) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from longspan.core.errors import InputError
 from longspan.core.types import Layer, Tiles
+from longspan.pattern.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class AShape:
     """Latest tokens that every query reads, itself included (n_local)."""
     tile: int = 64
     """Tokens of a tile, the unit in which work is skipped; 64 to 128 suit the kernels."""
+    looks = False
 
     def __post_init__(self) -> None:
         if self.sinks < 0 or self.local < 1 or self.tile < 1:
@@ -33,9 +34,5 @@ class AShape:
 
     def tiles(self, q_BHTD: Tensor, k_BGSD: Tensor, layer: Layer) -> Tiles | None:
         """Keep the tiles of the start, and those that the first query of each tile finds near."""
-        T, S = q_BHTD.shape[2], k_BGSD.shape[2]
-        query_t1 = torch.arange((S - T) // self.tile, -(-S // self.tile))[:, None]
-        key_s = torch.arange(-(-S // self.tile))
-        nearest_t1 = (query_t1 * self.tile - self.local + 1).clamp_min(0) // self.tile
-        keep_ts = (key_s * self.tile < self.sinks) | (key_s >= nearest_t1)
-        return None if bool(keep_ts.all()) else Tiles(keep_ts[None, None], self.tile)
+        grid = Grid(q_BHTD.shape[2], k_BGSD.shape[2], self.tile)
+        return grid.tiles(grid.near(self.sinks, self.local)[None, None])

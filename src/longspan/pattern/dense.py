@@ -13,6 +13,8 @@ from longspan.core.types import Layer, Tiles
 class Dense:
     """Dense: every query reads every stored token before it. https://arxiv.org/abs/1706.03762"""
 
+    looks = False
+
     def tiles(self, q_BHTD: Tensor, k_BGSD: Tensor, layer: Layer) -> Tiles | None:
         """Keep everything."""
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from longspan.core.errors import InputError
 from longspan.kv.buffer import FIRST, capacity, grown
-from longspan.kv.window import SLACK
+from longspan.kv.window import SLACK, SPARE
 from longspan.models.shelf import parameters, windows
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def window_capacity(tokens: int, window: int) -> int:
     slots = length = 0
     for start in range(0, min(tokens, most), CHUNK):
         if length - (window - 1) > SLACK:
-            length = window - 1
+            length = window - 1 + SPARE
         length += min(CHUNK, tokens - start)
         slots = slots if length <= slots else grown(slots, length)
     return slots

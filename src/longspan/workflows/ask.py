@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from longspan.archive import Archive
+from longspan.archive.cache import Cache, Found
 from longspan.attribution.attended import Attended
 from longspan.attribution.quotes import Quote, quotes
 from longspan.core.errors import InputError
@@ -17,14 +18,16 @@ from longspan.core.progress import Progress, silent
 from longspan.decode.generate import Generation, Limits, Reply
 from longspan.documents.document import Document
 from longspan.models.method import Method
+from longspan.models.notify import Notify, unheard
 from longspan.plan.machine import peak_memory
 from longspan.plan.routes import NAMES, Request, Route, choose, retrieve_budget, routes, stream_settings
-from longspan.retrieval import Index, Packed, Passage, pack
+from longspan.retrieval import Index, Packed, pack
 from longspan.workflows import evidence
 from longspan.workflows.evidence import Evidence
-from longspan.workflows.prompt import Prompt, around, heading, prompt
+from longspan.workflows.prompt import Prompt, around, heading, named, prompt, wholes
 
 if TYPE_CHECKING:
+    from longspan.kv.reuse.snapshot import Snapshot
     from longspan.models.model import Model
     from longspan.plan.machine import Machine
     from longspan.plan.shape import Shape
@@ -62,6 +65,8 @@ class Listener:
     progress: Progress = silent
     on_text: Callable[[str], None] | None = None
     """Gets the answer as it is written."""
+    on_remark: Notify = unheard
+    """Gets what a person should know but need not act on, a line at a time."""
 
 
 AUTO, NOBODY = Settings(), Listener()
@@ -78,14 +83,18 @@ class Answer:
     method: str
     document_tokens: int
     prompt_tokens: int
-    """Tokens that the model read."""
+    """Tokens of the prompt."""
+    cached_tokens: int
+    """How many of them were read before and stored, so that the model did not read them again."""
     reply_tokens: int
     evidence: tuple[Evidence, ...]
     chosen: tuple[Evidence, ...]
     """The stretches of text that a prune= method let the model read; empty: it read everything it was given."""
     quotes: tuple[Quote, ...]
     seconds: float
-    """From the first token read to the last written."""
+    """From the first token read, or loaded, to the last written."""
+    first_seconds: float
+    """Of these, until the first text of the answer."""
     search_seconds: float
     """To build or open the index and search it, before that; 0 on other routes."""
     kv_bytes: int
@@ -133,8 +142,18 @@ class Ask:
         """Every route with what it would cost here."""
         return routes(self.request, shape, speed, machine)
 
-    def choose(self, table: Sequence[Route]) -> tuple[Route, str]:
-        """The route to take and why; InputError where the wanted one cannot be."""
+    def stored(self, archive: Archive) -> Found | None:
+        """The stored tokens that the prompt of the full route begins with, if there are any of use."""
+        if self.settings.route not in ("auto", "full") or self.document_tokens > self.model.window:
+            return None
+        total = len(self._whole.tokens) + self.settings.max_tokens
+        return Cache(archive).find(self.model, Method.parse(self.settings.method), self._whole.tokens, total)
+
+    def choose(self, table: Sequence[Route], stored: Found | None = None) -> tuple[Route, str]:
+        """The route to take and why; InputError where the wanted one cannot be. What is stored need not be read."""
+        full = next(route for route in table if route.name == "full")
+        if stored is not None and full.fits and self.settings.route == "auto":
+            return full, f"{stored.cached.tokens:,} of its tokens were read before and are stored"
         return choose(table, self.request, wanted=self.settings.route)
 
     def answer(
@@ -146,16 +165,14 @@ class Ask:
         asked_at = time.perf_counter()
         packed = self._retrieve(archive, encoder, listener.progress) if route.name == "retrieve" else []
         began = time.perf_counter()
-        pieces = [piece.passage for piece in packed] or [
-            Passage(source, 0, len(document.text)) for source, document in enumerate(self.documents)
-        ]
-        asked = prompt(self.model, self.question, self.documents, pieces)
+        pieces = [piece.passage for piece in packed]
+        asked = prompt(self.model, self.question, self.documents, pieces) if packed else self._whole
         watch = None if packed else Attended(len(asked.tokens))
-        reply, kv_bytes, chosen = self._run(route, asked, watch, listener)
+        reply, ran = self._run(route, asked, watch, archive, listener)
         if watch is None:
             rests_on = evidence.retrieved(self.documents, packed)
         else:
-            mass_S = evidence.spread(watch.mass_S, chosen) if chosen else watch.mass_S
+            mass_S = evidence.spread(watch.mass_S, ran.chosen) if ran.chosen else watch.mass_S
             rests_on = evidence.attended(self.documents, asked, mass_S)
         return Answer(
             text=reply.text.strip(),
@@ -163,22 +180,29 @@ class Ask:
             route=route,
             method=self._method(route),
             document_tokens=self.document_tokens,
-            prompt_tokens=len(chosen or asked.tokens),
+            prompt_tokens=len(ran.chosen or asked.tokens),
+            cached_tokens=ran.cached_tokens,
             reply_tokens=len(reply.tokens),
             evidence=tuple(rests_on),
-            chosen=tuple(evidence.chosen(self.documents, asked, chosen)),
+            chosen=tuple(evidence.chosen(self.documents, asked, ran.chosen)),
             quotes=tuple(quotes(reply.text, [document.text for document in self.documents])),
             seconds=time.perf_counter() - began,
+            first_seconds=ran.first_seconds,
             search_seconds=began - asked_at if packed else 0.0,
-            kv_bytes=kv_bytes,
+            kv_bytes=ran.kv_bytes,
             peak_bytes=peak_memory(),
         )
 
     @property
     def _heading_tokens(self) -> int:
         """Tokens of the headings that separate the documents."""
-        wholes = enumerate(self.documents)
-        return sum(self.model.count("\n\n" + heading(each, Passage(i, 0, len(each.text)))) for i, each in wholes)
+        pairs = zip(named(self.documents), wholes(self.documents), strict=True)
+        return sum(self.model.count("\n\n" + heading(*pair)) for pair in pairs)
+
+    @cached_property
+    def _whole(self) -> Prompt:
+        """The prompt that shows all of every document."""
+        return prompt(self.model, self.question, self.documents, wholes(self.documents))
 
     def _retrieve(self, archive: Archive, encoder: Encoder | None, progress: Progress) -> list[Packed]:
         index = Index.build(self.documents, encoder, archive=archive, progress=progress)
@@ -189,20 +213,51 @@ class Ask:
         return self.settings.method or (stream_settings(self.model.window).method if route.name == "stream" else "")
 
     def _run(
-        self, route: Route, asked: Prompt, watch: Attended | None, listener: Listener
-    ) -> tuple[Reply, int, list[int]]:
+        self, route: Route, asked: Prompt, watch: Attended | None, archive: Archive, listener: Listener
+    ) -> tuple[Reply, _Ran]:
         """Read the prompt and write the reply; a streamed text is read first, the question finds blocks by itself."""
-        method = Method.parse(self._method(route))
-        limits = Limits(self.settings.max_tokens, ends=self.model.ends)
-        first = asked.context_tokens if route.name == "stream" else 0
+        began = time.perf_counter()
+        snapshot, length = self._load(archive, listener) if route.name == "full" else (None, 0)
+        cached = 0 if snapshot is None else len(snapshot)
+        streamed = asked.context_tokens if route.name == "stream" else 0
         total = len(asked.tokens) + self.settings.max_tokens
-        with self.model.open(method, length=total, watch=watch) as session:
-            if first:
+        first = 0.0
+        with self.model.open(Method.parse(self._method(route)), length=length or total, watch=watch) as session:
+            if snapshot is not None:
+                session.restore(snapshot)
+            elif streamed:
                 chunk = stream_settings(self.model.window).chunk
-                session.prefill([asked.tokens[:first]], chunk=chunk, progress=listener.progress)
+                session.prefill([asked.tokens[:streamed]], chunk=chunk, progress=listener.progress)
+            limits = Limits(self.settings.max_tokens, ends=self.model.ends)
             generation = Generation(session, self.model.decode, limits=limits, draft=session.draft())
-            heard = silent if first else listener.progress
-            for piece in generation.run([asked.tokens[first:]], before=asked.tokens[:first], progress=heard):
+            read, heard = cached + streamed, silent if streamed else listener.progress
+            for piece in generation.run([asked.tokens[read:]], before=asked.tokens[:read], progress=heard):
+                first = first or time.perf_counter() - began
                 if listener.on_text is not None:
                     listener.on_text(piece.text)
-            return generation.replies[0], session.nbytes(), session.chosen[0] if session.chosen else []
+            chosen = session.chosen[0] if session.chosen else []
+            return generation.replies[0], _Ran(session.nbytes(), cached, first or time.perf_counter() - began, chosen)
+
+    def _load(self, archive: Archive, listener: Listener) -> tuple[Snapshot | None, int]:
+        """What is stored of the prompt and the length to plan for; says so where something is and cannot be used."""
+        cache, found = Cache(archive), self.stored(archive)
+        if found is None:
+            if why := cache.why_not(self.model, Method.parse(self.settings.method), self.documents):
+                listener.on_remark(why)
+            return None, 0
+        try:
+            return cache.load(found.cached, self.model), found.length
+        except InputError as error:
+            listener.on_remark(f"{error}; the text is read again")
+            return None, 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """What a run held and saved."""
+
+    kv_bytes: int
+    cached_tokens: int
+    first_seconds: float
+    chosen: list[int]
+    """Tokens of the prompt that were read, where a method chose them."""

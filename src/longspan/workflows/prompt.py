@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from longspan.documents.document import Document
@@ -71,10 +72,39 @@ def around(model: Model, question: str) -> tuple[str, str]:
     return before, behind
 
 
+def named(documents: Sequence[Document]) -> list[Document]:
+    """The documents under names that do not tell where they lie: their paths below the folder that holds them all.
+
+    So a prompt is the same from every directory and on every machine.
+    """
+    paths = [PurePath(document.path) for document in documents]
+    folders = [path.parent.parts for path in paths if path.name != "-"] or [()]
+    shared = next(
+        (n for n, parts in enumerate(zip(*folders, strict=False)) if len(set(parts)) > 1), min(map(len, folders))
+    )
+    return [
+        replace(document, path=PurePath(*path.parts[shared:]).as_posix() if path.name != "-" else "-")
+        for document, path in zip(documents, paths, strict=True)
+    ]
+
+
+def wholes(documents: Sequence[Document]) -> list[Passage]:
+    """Every document as one piece."""
+    return [Passage(source, 0, len(document.text)) for source, document in enumerate(documents)]
+
+
+def beginning(model: Model, documents: Sequence[Document]) -> list[int]:
+    """Tokens that every prompt about whole documents begins with, whatever the question: all that end in the text."""
+    asked = prompt(model, "?", documents, wholes(documents))
+    last = asked.segments[-1]
+    end, tokens = last.start + last.passage.end, asked.context_tokens
+    return asked.tokens[: tokens if asked.starts[tokens] == end else tokens - 1]
+
+
 def prompt(model: Model, question: str, documents: Sequence[Document], pieces: Sequence[Passage]) -> Prompt:
     """The prompt that shows some pieces of the documents, each under its heading, and asks the question."""
     before, behind = around(model, question)
-    text, segments = before, []
+    text, segments, documents = before, [], named(documents)
     for number, piece in enumerate(pieces):
         document = documents[piece.source]
         text += ("\n\n" if number else "") + model.harmless(heading(document, piece))

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from longspan.evals.comparison import Standing
+from longspan.evals.extension.choice import Choice
+from longspan.evals.extension.plan import Plan
+from longspan.evals.extension.standing import Standing as Extended
 from longspan.evals.manifest import Manifest
-from longspan.evals.report import charts
+from longspan.evals.report import charts, curves
 from longspan.evals.row import Row
+from longspan.evals.search.recipe import Recipe
 from longspan.evals.summary import by_ability, by_depth, by_task, costs, effective, overall
 
 FILE = "report.html"
@@ -58,6 +62,27 @@ def _render(folder: Path, template: str, **said: Any) -> Path:
     path = folder / FILE
     path.write_text(environment.get_template(template).render(**said), encoding="utf-8")
     return path
+
+
+def write_extension(
+    folder: Path, plan: Plan, standings: Sequence[Extended], choice: Choice, recipe: Recipe | None = None
+) -> Path:
+    """Write the report of methods that extend a model's window, and its pictures."""
+    painted = {
+        "perplexity": ("Perplexity by length", curves.paint_perplexity(standings, plan.window)),
+        "needles": ("Needles found by length", curves.paint_needles(standings, plan.window)),
+    }
+    pictures = [Picture(title, charts.draw(name, folder, paint)) for name, (title, paint) in painted.items()]
+    return _render(
+        folder,
+        "extension.html.j2",
+        plan=plan,
+        standings=standings,
+        choice=choice,
+        recipe=recipe,
+        pictures=pictures,
+        lengths=plan.lengths,
+    )
 
 
 def facts(folder: Path, manifest: Manifest, rows: Sequence[Row]) -> dict[str, Any]:

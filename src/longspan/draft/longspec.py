@@ -1,0 +1,107 @@
+"""A draft of constant size that was trained for the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from longspan.core.errors import InputError
+from longspan.core.rotate import rotate
+from longspan.core.types import Chooser, Ends, Proposal, Reader
+from longspan.draft.follow import shared
+from longspan.draft.glide import WINDOW, Glide
+
+SPARE = 64
+"""Tokens stored beyond the window, so that trimming is rare."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongSpec:
+    """LongSpec: one trained layer guesses from the last tokens and what the model's last layer stores. https://arxiv.org/abs/2502.17421
+    Differs from the paper: it guesses one sequence and no tree, so each guess holds as the rule of the reply says;
+    it stores the last tokens only, as the paper's theory has it and the released code does not.
+    """
+
+    weights: str
+    """The file of the trained layer, safetensors, weights named as published."""
+    tokens: int = 4
+    """Tokens guessed at a time (gamma)."""
+    window: int = WINDOW
+    """Tokens before its own that a guess sees by self-attention; all earlier ones it sees in the model's last layer."""
+
+    def __post_init__(self) -> None:
+        if self.tokens < 1 or self.window < 1:
+            raise InputError(f"LongSpec: tokens={self.tokens} and window={self.window} must both be at least 1")
+
+    def open(self, reader: Reader) -> Ahead:
+        """Open a draft that reads its weights when it is first asked."""
+        return Ahead(self, reader)
+
+
+class Ahead:
+    """Decodes a few tokens with one layer; remembers the keys and values of the last tokens."""
+
+    def __init__(self, settings: LongSpec, reader: Reader) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._layer: Glide | None = None
+        self._text: list[int] = []
+        self._start = 0
+        self._own: tuple[Tensor, Tensor] | None = None
+
+    @torch.inference_mode()
+    def propose(self, text: Sequence[int], room: int, chooser: Chooser) -> Proposal:
+        """Choose token after token as the reply's are chosen."""
+        ends = self._reader.ends()
+        self._layer = self._layer or Glide.load(Path(self._settings.weights), ends.layer)
+        grown, probs = list(text), []
+        for _ in range(min(room, self._settings.tokens)):
+            hidden_1TC = self._read(self._layer, ends, grown, ends.read + 1 - len(text))
+            token, probs_V = chooser.choose(ends.head(hidden_1TC)[0, -1], grown)
+            grown.append(token)
+            probs.append(probs_V)
+        return Proposal(grown[len(text) :], torch.stack(probs))
+
+    def nbytes(self) -> int:
+        """Bytes of the last tokens' keys and values."""
+        return sum(x.nbytes for x in self._own) if self._own else 0
+
+    def close(self) -> None:
+        """Forget them."""
+        self._own, self._layer = None, None
+        self._text.clear()
+
+    def _read(self, layer: Glide, ends: Ends, text: list[int], offset: int) -> Tensor:
+        """What the head reads after the last token of a text that begins at position `offset`."""
+        first = self._cut(text)
+        new_1T = torch.tensor([text[first:]], device=ends.layer.device)
+        pos_1T = torch.arange(first, len(text), device=new_1T.device)[None] + offset
+        x_1TC, rotation = ends.embed(new_1T), ends.layer.rotation
+        k, v = layer.store(x_1TC, pos_1T, rotation=rotation)
+        if self._own is not None:
+            k, v = torch.cat([self._own[0], k], 2), torch.cat([self._own[1], v], 2)
+        seen = self._settings.window + 1
+        self._own = (k[:, :, -seen:], v[:, :, -seen:]) if k.shape[2] > seen + SPARE else (k, v)
+        at_11 = pos_1T[:, -1:]
+
+        def look(q_1H1D: Tensor) -> Tensor:
+            return ends.attend(rotate(q_1H1D, at_11[:, None], rotation) if ends.layer.rotated else q_1H1D, at_11)
+
+        own = k[:, :, -seen:], v[:, :, -seen:]
+        hidden_11C: Tensor = layer(x_1TC[:, -1:], at_11, rotation=rotation, own=own, mask=None, look=look)
+        return hidden_11C
+
+    def _cut(self, text: list[int]) -> int:
+        """Forget what the text has lost, all of it where too little would be left: the first token to read."""
+        window = self._settings.window
+        same = min(shared(self._text, text, self._start), len(text) - 1)
+        if self._own is not None:
+            kept = self._own[0].shape[2] - (len(self._text) - same)
+            self._own = (self._own[0][:, :, :kept], self._own[1][:, :, :kept]) if kept >= min(same, window) else None
+        self._start = self._start or len(text) - 1
+        self._text[same:] = text[same:]
+        return same if self._own is not None else max(0, len(text) - 1 - window)

@@ -1,0 +1,1 @@
+"""Several stored tokens in the place of one."""

@@ -1,0 +1,1 @@
+"""Stored tokens in fewer bits, the latest of them exact."""
