@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from longspan.bench.sides import Side, Trial
 from longspan.core.progress import Progress, silent
 
 QUANTITIES = ("prefill", "decode", "ttft")
-WARM = 64
-"""Tokens that every side reads before anything is timed."""
-LETTERS = 12
-"""Characters of text for a token that are enough for any tokenizer here."""
+WARM, WARM_STEPS = 64, 2
+"""Tokens that every side reads and writes before anything is timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is timed."""
+
+    lengths: tuple[int, ...]
+    """Tokens of the prompts."""
+    quantities: tuple[str, ...] = QUANTITIES
+    repeats: int = 3
+    """Turns of every side at each length."""
+    steps: int = 16
+    """Tokens written after the first one to time one."""
+
+    @property
+    def written(self) -> int:
+        """Tokens that are written after the first one."""
+        return self.steps if "decode" in self.quantities else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +62,8 @@ class Standing:
     length: int
     """Tokens of the prompt."""
     side: str
-    ratio: Spread
-    """How many times faster than the first side in the same repetition."""
+    ratios: Mapping[str, Spread]
+    """How many times faster than each rival in the same repetition; empty for other programs."""
     seconds: Spread
     per_second: Spread
     """Prompt tokens a second; for decode, tokens written a second."""
@@ -54,78 +71,99 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class BreakEven:
-    """Where a side becomes faster than the first one, or stops being it."""
+class Verdict:
+    """How a side fares against a rival over all lengths."""
 
     quantity: str
     side: str
+    rival: str
+    kind: Literal["faster", "slower", "faster beyond", "faster up to"]
     length: float
-    """Tokens, between two measured lengths."""
-    faster_beyond: bool
+    """Tokens of the break-even; the longest length that was measured where there is none."""
 
+    @property
+    def crosses(self) -> bool:
+        """Whether there is a break-even within what was measured."""
+        return self.kind not in ("faster", "slower")
 
-def prose(length: int) -> str:
-    """Real text of at least so many tokens: this Python's own reference, as often as needed."""
-    from pydoc_data.topics import topics
-
-    text = "\n\n".join(topics[name] for name in sorted(topics))
-    return (text * (length * LETTERS // len(text) + 1))[: length * LETTERS]
+    def __str__(self) -> str:
+        """As a person says it."""
+        if not self.crosses:
+            said = f"{self.kind} than {self.rival} at every length measured, up to {self.length:,.0f} tokens"
+        elif self.kind == "faster beyond":
+            said = f"slower than {self.rival} below about {self.length:,.0f} tokens, faster beyond"
+        else:
+            said = f"faster than {self.rival} up to about {self.length:,.0f} tokens, slower beyond"
+        return f"{self.quantity}: {self.side} is {said}"
 
 
 def contest(
-    sides: Sequence[Side],
-    lengths: Sequence[int],
+    ours: Sequence[Side],
+    peers: Sequence[Side],
+    text: Callable[[int], str],
+    plan: Plan,
     *,
-    quantities: Sequence[str] = QUANTITIES,
-    repeats: int = 3,
-    steps: int = 16,
     progress: Progress = silent,
 ) -> Iterator[Standing]:
-    """Let the sides take turns, and say of every length how they stand to the first of them."""
-    written = steps if "decode" in quantities else 0
+    """Let all sides take turns, and say how ours stand to the first of them and to the peers.
+
+    `text` gives a text of at least so many tokens.
+    """
+    sides, rivals = [*ours, *peers], [ours[0].name, *(peer.name for peer in peers)]
     for side in sides:
-        side.run(prose(WARM), WARM, min(2, written))
-    for length in lengths:
-        text = prose(length)
-        trials: dict[str, list[Trial]] = {side.name: [] for side in sides}
-        for turn in range(repeats * len(sides)):
+        side.run(text(WARM), WARM, min(WARM_STEPS, plan.written))
+    for length in plan.lengths:
+        read, trials = text(length), {side.name: list[Trial]() for side in sides}
+        for turn in range(plan.repeats * len(sides)):
             side = sides[turn % len(sides)]
-            trials[side.name].append(side.run(text, length, written))
-            progress(f"{length:,} tokens", turn + 1, repeats * len(sides), "trials")
-        for quantity in quantities:
-            yield from _standings(quantity, length, trials)
+            trials[side.name].append(side.run(read, length, plan.written))
+            progress(f"{length:,} tokens", turn + 1, plan.repeats * len(sides), "trials")
+        for quantity in plan.quantities:
+            seconds = {name: [_spent(quantity, each, plan) for each in done] for name, done in trials.items()}
+            for side in sides:
+                mine = seconds[side.name]
+                tokens = 1 if quantity == "decode" else length
+                against = [rival for rival in rivals if side in ours and rival != side.name]
+                yield Standing(
+                    quantity=quantity,
+                    length=length,
+                    side=side.name,
+                    ratios={rival: _ratio(seconds[rival], mine) for rival in against},
+                    seconds=Spread.of(mine),
+                    per_second=Spread.of([tokens / spent for spent in mine]),
+                    stored_bytes=trials[side.name][-1].stored_bytes,
+                )
 
 
-def break_even(standings: Sequence[Standing]) -> list[BreakEven]:
-    """Where ratios cross 1, on a straight line between measured lengths, both logarithmic."""
+def verdicts(standings: Sequence[Standing]) -> list[Verdict]:
+    """Where medians of ratios cross 1, on straight lines between measured lengths, both logarithmic."""
     found = []
     for quantity, side in dict.fromkeys((each.quantity, each.side) for each in standings):
         mine = sorted((e for e in standings if (e.quantity, e.side) == (quantity, side)), key=lambda e: e.length)
-        for short, long in pairwise(mine):
-            before, after = math.log(short.ratio.median), math.log(long.ratio.median)
-            if (before > 0) != (after > 0) and before != after and short.side != standings[0].side:
-                share = before / (before - after)
-                crossing = short.length * (long.length / short.length) ** share
-                found.append(BreakEven(quantity, side, crossing, after > before))
+        for rival in mine[0].ratios:
+            gains = [(each.length, math.log(each.ratios[rival].median)) for each in mine]
+            crossings = list(_crossings(gains))
+            for length, rising in crossings:
+                found.append(Verdict(quantity, side, rival, "faster beyond" if rising else "faster up to", length))
+            if not crossings:
+                kind: Literal["faster", "slower"] = "faster" if gains[0][1] > 0 else "slower"
+                found.append(Verdict(quantity, side, rival, kind, gains[-1][0]))
     return found
 
 
-def _standings(quantity: str, length: int, trials: dict[str, list[Trial]]) -> Iterator[Standing]:
-    spent: Callable[[Trial], float] = {
-        "prefill": lambda trial: trial.read,
-        "decode": lambda trial: statistics.median(trial.steps),
-        "ttft": lambda trial: trial.encode + trial.read,
-    }[quantity]
-    first = [spent(trial) for trial in next(iter(trials.values()))]
-    tokens = 1 if quantity == "decode" else length
-    for name, done in trials.items():
-        seconds = [spent(trial) for trial in done]
-        yield Standing(
-            quantity=quantity,
-            length=length,
-            side=name,
-            ratio=Spread.of([base / mine for base, mine in zip(first, seconds, strict=True)]),
-            seconds=Spread.of(seconds),
-            per_second=Spread.of([tokens / mine for mine in seconds]),
-            stored_bytes=done[-1].stored_bytes,
-        )
+def _crossings(gains: Sequence[tuple[int, float]]) -> Iterator[tuple[float, bool]]:
+    """Lengths at which a gain changes its sign, and whether it rises there."""
+    for (short, before), (long, after) in pairwise(gains):
+        if (before > 0) != (after > 0):
+            yield short * (long / short) ** (before / (before - after)), after > before
+
+
+def _ratio(rival: Sequence[float], mine: Sequence[float]) -> Spread:
+    return Spread.of([theirs / ours for theirs, ours in zip(rival, mine, strict=True)])
+
+
+def _spent(quantity: str, trial: Trial, plan: Plan) -> float:
+    """Seconds of a prompt, of a written token, or from the text to the first token."""
+    if quantity == "decode":
+        return trial.write / plan.written
+    return trial.read + (trial.encode if quantity == "ttft" else 0.0)

@@ -1,58 +1,141 @@
-"""Contestants that are programs of others: llama.cpp, and kvpress in an interpreter of its own."""
+"""Contestants that are programs of others: transformers, llama.cpp, and kvpress in an interpreter of its own."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from longspan.bench.sides import Trial, encode
+from longspan.bench.sides import Side, Transformers, Trial, cut, encode, trial
 from longspan.core.errors import InputError
+from longspan.core.nearest import choices
 from longspan.models import reference
 from longspan.models.model import Model
+from longspan.plan.shape import Shape
 
-PRESS = "SnapKVPress:0.5"
+PEERS = ("transformers", "llamacpp", "kvpress")
+PRESS, SHARE = "SnapKVPress", 0.5
 """What kvpress does to a prompt where nothing else is asked: the method, and the share of tokens it drops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A peer as it was typed, checked as far as that goes without a model."""
+
+    kind: str
+    press: str = PRESS
+    share: float = SHARE
+    file: Path = Path()
+    """The GGUF file of llama.cpp."""
+    python: str = ""
+    """The interpreter of kvpress."""
+
+    def held(self, shape: Shape, tokens: int) -> int:
+        """Bytes that it holds all the time, the loaded model here not counted."""
+        if self.kind == "llamacpp":
+            half = 2
+            return self.file.stat().st_size + 2 * shape.layers * shape.kv_heads * shape.head_dim * tokens * half
+        return shape.weight_bytes if self.kind == "kvpress" else 0
+
+    def open(self, model: Model, room: int) -> Side:
+        """Make it ready for prompts and replies of `room` tokens."""
+        if self.kind == "llamacpp":
+            return LlamaCpp(self.file, room, gpu=model.device.type != "cpu")
+        return KVPress(model, self) if self.kind == "kvpress" else Transformers(model)
+
+
+def read(text: str, *, gguf: Path, python: str) -> list[Asked]:
+    """The peers of a list such as `transformers,kvpress:KnormPress:0.25`; InputError for what is not there."""
+    found = [_read(word.strip(), gguf, python) for word in text.split(",") if word.strip()]
+    if len(set(found)) < len(found):
+        raise InputError(f"--vs {text!r} names the same twice")
+    return found
+
+
+def _read(word: str, gguf: Path, python: str) -> Asked:
+    kind, _, rest = word.partition(":")
+    if kind not in PEERS or (rest and kind != "kvpress"):
+        raise InputError(f"--vs {word!r}: {choices(kind, PEERS)} (and kvpress:PRESS:SHARE)")
+    if kind == "llamacpp":
+        _llama()
+        if not gguf.is_file():
+            raise InputError(f"--vs llamacpp needs the model as a GGUF file, and {str(gguf)!r} is no file: --gguf FILE")
+        return Asked(kind, file=gguf)
+    if kind == "kvpress":
+        if shutil.which(python) is None:
+            lack = f"{python!r} is none" if python else "none is named"
+            raise InputError(f"--vs kvpress needs an interpreter that has it, and {lack}: --kvpress-python FILE")
+        press, _, share = rest.partition(":")
+        return Asked(kind, press=press or PRESS, share=_share(share or str(SHARE)), python=python)
+    return Asked(kind)
+
+
+def _share(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (share := float(text)) < 1:
+            return share
+    raise InputError(
+        f"--vs kvpress: {text!r} is no share of tokens to drop, from 0 to below 1: kvpress:{PRESS}:{SHARE}"
+    )
+
+
+def _llama() -> Any:
+    try:
+        return import_module("llama_cpp")
+    except (ImportError, OSError, RuntimeError) as error:
+        raise InputError(f"--vs llamacpp needs llama.cpp ({error}): pip install llama-cpp-python") from error
 
 
 class LlamaCpp:
     """llama.cpp through llama-cpp-python, with a GGUF file of the model; its weights may be of lower precision."""
 
-    def __init__(self, file: Path, room: int, threads: int, gpu: bool) -> None:
-        try:
-            from llama_cpp import Llama
-        except ImportError as error:
-            raise InputError(f"--vs llamacpp needs llama.cpp ({error}): pip install llama-cpp-python") from error
-        if not file.is_file():
-            raise InputError(f"--vs llamacpp needs a GGUF file of the model, and {str(file)!r} is none: --gguf FILE")
+    def __init__(self, file: Path, room: int, *, gpu: bool) -> None:
+        library, threads = _llama(), torch.get_num_threads()
         self.name = f"llamacpp {file.name}"
-        layers = -1 if gpu else 0
-        self._llama: Any = Llama(
-            str(file), n_ctx=room, n_threads=threads, n_threads_batch=threads, n_gpu_layers=layers, verbose=False
-        )
+        self.versions: Mapping[str, str] = {"llama-cpp-python": str(library.__version__)}
+        try:
+            self._llama = library.Llama(
+                str(file),
+                n_ctx=room,
+                n_threads=threads,
+                n_threads_batch=threads,
+                n_gpu_layers=-1 if gpu else 0,
+                verbose=False,
+            )
+        except ValueError as error:
+            raise InputError(f"llama.cpp cannot read {file}: {error}") from error
 
     def run(self, text: str, length: int, steps: int) -> Trial:
         """As every side does; its own tokenizer makes the tokens."""
-        began = time.perf_counter()
-        prompt = self._llama.tokenize(text.encode(), add_bos=False)[:length]
-        encoded = time.perf_counter()
-        if len(prompt) < length:
-            raise InputError(f"llama.cpp makes {len(prompt):,} tokens of {length:,}: its GGUF is of another model")
+        return trial(self, lambda: cut(self._llama.tokenize(text.encode(), add_bos=False), length), steps)
+
+    def clear(self) -> None:
+        """Forget everything that was read."""
         self._llama.reset()
+
+    def read(self, prompt: list[int]) -> int:
+        """Read a prompt: the likeliest next token."""
         self._llama.eval(prompt)
-        token = self._llama.sample(temp=0.0)
-        marks = [time.perf_counter()]
+        return int(self._llama.sample(temp=0.0))
+
+    def write(self, token: int, steps: int) -> None:
+        """Append a token and so many that follow it."""
         for _ in range(steps):
-            self._llama.eval([token])
-            token = self._llama.sample(temp=0.0)
-            marks.append(time.perf_counter())
-        return Trial(encoded - began, marks[0] - encoded, tuple(reference.gaps(marks)), 0)
+            token = self.read([token])
+
+    def nbytes(self) -> int:
+        """It does not tell."""
+        return 0
 
     def close(self) -> None:
         """Free the model."""
@@ -62,39 +145,31 @@ class LlamaCpp:
 class KVPress:
     """kvpress in an interpreter of its own, for it wants an older transformers; the timing is the same code."""
 
-    def __init__(self, model: Model, python: str, press: str) -> None:
-        method, _, ratio = (press or PRESS).partition(":")
-        self.name = f"kvpress {method}:{ratio or 0.5}"
+    def __init__(self, model: Model, asked: Asked) -> None:
+        self.name = f"kvpress {asked.press}:{asked.share:g}"
         self._model = model
         self._folder = TemporaryDirectory()
         self._words = Path(self._folder.name, "words")
+        # A copy: beside the original lie modules whose names would hide packages of that interpreter.
+        script = shutil.copy(reference.__file__, self._folder.name)
         pipe = subprocess.PIPE
-        try:
-            share = float(ratio or 0.5)
-            with self._words.open("w") as words:
-                self._process = subprocess.Popen(
-                    [python, reference.__file__], stdin=pipe, stdout=pipe, stderr=words, text=True
-                )
-        except ValueError:
-            raise InputError(f"{ratio!r} is no share of tokens to drop: write for instance kvpress:{PRESS}") from None
-        except OSError as error:
-            raise InputError(
-                f"--vs kvpress needs an interpreter that has it: --kvpress-python FILE ({error})"
-            ) from error
-        wanted = {"folder": str(model.folder), "dtype": model.dtype, "device": str(model.device)}
-        self.versions = self._ask({**wanted, "threads": torch.get_num_threads(), "press": method, "ratio": share})
+        with self._words.open("w") as words:
+            self._process = subprocess.Popen([asked.python, script], stdin=pipe, stdout=pipe, stderr=words, text=True)
+        wanted = {"folder": str(model.folder.resolve()), "dtype": model.dtype, "device": str(model.device)}
+        press = {"press": asked.press, "share": asked.share, "threads": torch.get_num_threads()}
+        self.versions: Mapping[str, str] = self._ask({**wanted, **press})
 
     def run(self, text: str, length: int, steps: int) -> Trial:
         """As every side does; tokens are made here."""
         began = time.perf_counter()
         prompt = encode(self._model, text, length)
         spent = time.perf_counter() - began
-        said = self._ask({"prompt": prompt, "steps": steps})
-        return Trial(spent, said["read"], tuple(said["steps"]), said["stored_bytes"])
+        return Trial(spent, **self._ask({"prompt": prompt, "steps": steps}))
 
     def close(self) -> None:
         """End the process."""
-        self._process.communicate()
+        with suppress(BrokenPipeError, ValueError):
+            self._process.communicate()
         self._folder.cleanup()
 
     def _ask(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from longspan.bench.contest import BreakEven, Standing
+from longspan.bench.contest import Standing, Verdict
 from longspan.bench.roofline import Roofline
 from longspan.evals.report.charts import COLOURS, MARKERS, short
 
@@ -20,7 +20,7 @@ TITLES = {
 
 
 def paint(
-    quantity: str, standings: Sequence[Standing], crossings: Sequence[BreakEven], roofline: Roofline
+    quantity: str, standings: Sequence[Standing], found: Sequence[Verdict], roofline: Roofline
 ) -> Callable[[Axes], None]:
     """A line per side with the spread as bars; break-even lengths dotted; the roofline dashed."""
     mine = [each for each in standings if each.quantity == quantity]
@@ -28,10 +28,10 @@ def paint(
 
     def draw(axes: Axes) -> None:
         for number, side in enumerate(dict.fromkeys(each.side for each in mine)):
-            found = [each for each in mine if each.side == side]
-            spreads = [each.seconds if quantity == "ttft" else each.per_second for each in found]
+            line = [each for each in mine if each.side == side]
+            spreads = [each.seconds if quantity == "ttft" else each.per_second for each in line]
             axes.errorbar(
-                [each.length for each in found],
+                [each.length for each in line],
                 [spread.median for spread in spreads],
                 yerr=[[s.median - s.low for s in spreads], [s.high - s.median for s in spreads]],
                 color=COLOURS[number % len(COLOURS)],
@@ -41,11 +41,11 @@ def paint(
                 capsize=2,
                 label=side,
             )
-        for crossing in (each for each in crossings if each.quantity == quantity):
-            axes.axvline(crossing.length, color="#9aa7b4", linewidth=0.9, linestyle=":")
-            label = f"{crossing.side}: {crossing.length:,.0f}"
+        for each in (each for each in found if each.quantity == quantity and each.crosses):
+            axes.axvline(each.length, color="#9aa7b4", linewidth=0.9, linestyle=":")
+            label = f"{each.side}, {each.rival}: {each.length:,.0f}"
             axes.text(
-                crossing.length, 0.02, label, transform=axes.get_xaxis_transform(), rotation=90, fontsize=6, ha="right"
+                each.length, 0.02, label, transform=axes.get_xaxis_transform(), rotation=90, fontsize=6, ha="right"
             )
         axes.plot(lengths, bounds(quantity, lengths, roofline), color="#1b2838", linestyle="--", label="roofline")
         axes.set_xscale("log", base=2)

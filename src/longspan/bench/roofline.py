@@ -16,7 +16,8 @@ BYTES = 2**28
 """Memory that is read: more than caches hold."""
 SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
 """Rows of the matrices that are multiplied."""
-TRIES = 5
+TRIES, SECONDS = 5, 1.0
+"""How often each rate is tried, and after how many seconds no more: a slow machine has one try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ def measure(model: Model) -> Roofline:
 
 
 def _least(run: Callable[[], object], device: torch.device) -> float:
-    """Seconds of the fastest try behind one that warms up."""
-    spent = []
-    for _ in range(TRIES + 1):
+    """Seconds of the fastest try, the first of which warms up."""
+    spent: list[float] = []
+    while len(spent) <= TRIES and sum(spent) < SECONDS:
         began = time.perf_counter()
         run()
         if device.type == "cuda":
@@ -82,4 +83,4 @@ def _least(run: Callable[[], object], device: torch.device) -> float:
         elif device.type == "mps":
             torch.mps.synchronize()
         spent.append(time.perf_counter() - began)
-    return min(spent[1:])
+    return min(spent)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import platform
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from longspan.bench.contest import BreakEven, Spread, Standing
-    from longspan.bench.roofline import Roofline
+    from collections.abc import Sequence
+
+    from longspan.bench.contest import Plan, Spread
+    from longspan.bench.outcome import Outcome
+    from longspan.bench.peers import Asked
     from longspan.bench.sides import Side
     from longspan.core.progress import Progress
     from longspan.models.model import Model
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
 @click.argument("quantity", type=click.Choice(["prefill", "decode", "ttft", "all"]))
 @click.option("--model", "-m", default="smollm2", show_default=True, help="A known name, a folder or a GGUF file.")
 @click.option("--lengths", default="512,2k,8k", show_default=True, help="Tokens of the prompt, by commas.")
-@click.option("--methods", multiple=True, help='Method strings by ";"; plain is always there.')
+@click.option("--methods", multiple=True, help="Method strings, by ; or given again; dense is always there.")
 @click.option("--vs", default="transformers", show_default=True, help="transformers, llamacpp, kvpress[:PRESS:SHARE].")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns of every side.")
 @click.option("--steps", default=16, show_default=True, type=click.IntRange(min=1), help="Tokens written to time one.")
 @click.option("--gguf", type=click.Path(path_type=Path), help="The model's file for llama.cpp.")
-@click.option("--kvpress-python", default="", help="An interpreter that has kvpress.")
+@click.option("--kvpress-python", default="", metavar="FILE", help="An interpreter that has kvpress.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of bench.json and the pictures.")
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
 def command(quantity: str, as_json: bool, **options: Any) -> None:
     """Time reading a prompt (prefill), writing a token behind it (decode), or text to first token (ttft).
 
-    All sides read the same text and take turns. The first of --vs is what the others are compared with:
-    longspan bench all -m smollm2 --lengths 2k,8k --methods "kv=snapkv:budget=512"
+    All sides read the same text and take turns. Methods are compared with dense, the model as it was trained, and all
+    of ours with those of --vs: longspan bench all -m smollm2 --lengths 2k,8k --methods "kv=snapkv:budget=512"
     """
     from longspan.cli.console import bars
     from longspan.cli.recording import recorded
@@ -50,42 +52,38 @@ def command(quantity: str, as_json: bool, **options: Any) -> None:
 
 
 def _bench(quantity: str, options: dict[str, Any], progress: Progress, *, quiet: bool) -> dict[str, Any]:
-    from longspan.bench import roofline
-    from longspan.bench.contest import QUANTITIES, break_even, contest
+    from functools import partial
+
+    from longspan.bench import peers, roofline
+    from longspan.bench.contest import QUANTITIES, Plan, Standing, contest
+    from longspan.bench.outcome import Outcome
+    from longspan.bench.sides import prose
     from longspan.cli.measuring import load, note, read_lengths
 
-    lengths = read_lengths(options["lengths"])
-    methods = _methods(options["methods"])
-    model = load(str(options["model"]), options, progress)
-    if lengths[-1] > model.window:
-        note(f"{lengths[-1]:,} tokens are beyond the model's window of {model.window:,}: speed holds, replies do not")
     quantities = QUANTITIES if quantity == "all" else (quantity,)
+    plan = Plan(read_lengths(options["lengths"]), quantities, options["repeats"], options["steps"])
+    methods = _methods(options["methods"])
+    asked = peers.read(options["vs"], gguf=options["gguf"] or Path(options["model"]), python=options["kvpress_python"])
+    model = load(str(options["model"]), options, progress)
+    _check(model, asked, plan)
+    for remark in (remarks := _remarks(model, methods, plan)):
+        note(remark)
+    folder = options["out"] or Path(f"bench-{Path(model.name).stem}")
     with ExitStack() as stack:
-        sides = _sides(model, methods, options, lengths[-1] + options["steps"] + 1, stack)
-        machine = _machine(model, sides)
+        ours, others = _sides(model, methods, asked, plan, stack)
+        machine = _machine(model, others)
         if not quiet:
             _say("\n".join(f"{name}: {value}" for name, value in machine.items()))
-        bound = roofline.measure(model)
-        standings = list(
-            contest(
-                sides,
-                lengths,
-                quantities=quantities,
-                repeats=options["repeats"],
-                steps=options["steps"],
-                progress=progress,
-            )
-        )
-    crossings = break_even(standings)
-    result: dict[str, Any] = {"machine": machine, "standings": [asdict(each) for each in standings]}
-    result["break_even"] = [asdict(each) for each in crossings]
-    result["roofline"] = _bounds(bound, lengths)
-    folder = options["out"] or Path(f"bench-{Path(model.name).name}")
-    pictures = _write(folder, result, standings, crossings, bound)
+        standings = list[Standing]()
+        outcome = Outcome(machine, plan, remarks, standings, roofline.measure(model))
+        try:
+            standings.extend(contest(ours, others, partial(prose, model), plan, progress=progress))
+        finally:
+            written = outcome.write(folder) if standings else []
     if not quiet:
-        _show(standings, crossings, bound)
-        _say(f"written: {', '.join(str(path) for path in pictures)}")
-    return {**result, "folder": str(folder)}
+        _show(outcome)
+        _say(f"written: {', '.join(str(path) for path in written)}")
+    return {**outcome.plain(), "folder": str(folder)}
 
 
 def _methods(texts: tuple[str, ...]) -> list[str]:
@@ -95,104 +93,84 @@ def _methods(texts: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(["", *named(texts)]))
 
 
-def _sides(model: Model, methods: list[str], options: dict[str, Any], room: int, stack: ExitStack) -> list[Side]:
-    """Everybody who takes part, to be closed with the stack; those of --vs first."""
-    import torch
+def _check(model: Model, asked: Sequence[Asked], plan: Plan) -> None:
+    """InputError for a length beyond the memory that is free."""
+    from longspan.bench import memory
+    from longspan.plan.machine import here
+    from longspan.plan.shape import Shape
 
-    from longspan.bench.peers import KVPress, LlamaCpp
-    from longspan.bench.sides import Longspan, Transformers
-    from longspan.core.errors import InputError
-
-    sides: list[Side] = []
-    for word in filter(None, (word.strip() for word in options["vs"].split(","))):
-        name, _, rest = word.partition(":")
-        if name not in ("transformers", "llamacpp", "kvpress"):
-            raise InputError(f"--vs {word!r} is nobody: there are transformers, llamacpp, kvpress")
-        if name == "transformers":
-            side: Side = Transformers(model)
-        elif name == "llamacpp":
-            file = options["gguf"] or Path(options["model"])
-            side = LlamaCpp(file, room, torch.get_num_threads(), gpu=model.device.type != "cpu")
-        else:
-            side = KVPress(model, options["kvpress_python"], rest)
-        stack.callback(side.close)
-        sides.append(side)
-    for method in methods:
-        side = Longspan(model, method)
-        stack.callback(side.close)
-        sides.append(side)
-    names = [side.name for side in sides]
-    if len(set(names)) < len(names):
-        raise InputError(f"--vs and --methods name the same twice: {', '.join(names)}")
-    return sides
+    shape, tokens = Shape.of(model), plan.lengths[-1] + plan.written + 1
+    held = {each.kind: each.held(shape, tokens) for each in asked}
+    memory.check(shape, tokens, held, here(str(model.device)).room)
 
 
-def _machine(model: Model, sides: list[Side]) -> dict[str, str]:
-    """Hardware, threads, precision and versions."""
+def _remarks(model: Model, methods: Sequence[str], plan: Plan) -> list[str]:
+    """What a person should know of what was asked."""
+    from longspan.models.method import Method
+
+    longest = plan.lengths[-1]
+    beyond = f"{longest:,} tokens are beyond the model's window of {model.window:,}: speed holds, replies do not"
+    bare = [method for method in methods if getattr(Method.parse(method).pattern, "recipe", None) == ""]
+    estimate = (
+        "names no recipe: every head follows the built-in estimate; longspan.pattern.search finds this model's own"
+    )
+    return [*([beyond] if longest > model.window else []), *(f"{method} {estimate}" for method in bare)]
+
+
+def _sides(
+    model: Model, methods: Sequence[str], asked: Sequence[Asked], plan: Plan, stack: ExitStack
+) -> tuple[list[Side], list[Side]]:
+    """Ours, dense first, and the peers, all to be closed with the stack."""
+    from longspan.bench.sides import Longspan
+
+    ours: list[Side] = [Longspan(model, method) for method in methods]
+    others: list[Side] = []
+    for each in ours:
+        stack.callback(each.close)
+    for peer in asked:
+        others.append(peer.open(model, plan.lengths[-1] + plan.written + 1))
+        stack.callback(others[-1].close)
+    return ours, others
+
+
+def _machine(model: Model, others: Sequence[Side]) -> dict[str, str]:
+    """Model, hardware, threads, precision and versions."""
     from importlib.metadata import version
 
     import torch
 
     from longspan import __version__
-    from longspan.bench.peers import KVPress
     from longspan.plan.machine import here
 
     machine = here(str(model.device))
     processor = f"{machine.accelerator} on {machine.processor}" if machine.accelerator else machine.processor
     said = {
         "model": model.describe(),
+        "digest": model.digest,
         "hardware": f"{processor}, {machine.cores} cores, {machine.memory / 2**30:.0f} GiB",
         "threads": str(torch.get_num_threads()),
         "dtype": model.dtype,
         "versions": f"longspan {__version__}, torch {torch.__version__}, transformers {version('transformers')}, "
         f"Python {platform.python_version()}",
     }
-    if any(side.name.startswith("llamacpp") for side in sides):
-        said["llama.cpp"] = f"llama-cpp-python {version('llama-cpp-python')}"
-    for side in sides:
-        if isinstance(side, KVPress):
-            said[side.name] = ", ".join(f"{name} {number}" for name, number in side.versions.items())
-    return said
+    own = {each.name: ", ".join(f"{name} {number}" for name, number in each.versions.items()) for each in others}
+    return said | {name: versions for name, versions in own.items() if versions}
 
 
-def _bounds(bound: Roofline, lengths: tuple[int, ...]) -> dict[str, Any]:
-    return {
-        "bytes_per_second": bound.bandwidth,
-        "operations_per_second": bound.rate,
-        "least_seconds": [
-            {"length": length, "prefill": bound.read(length), "decode": bound.step(length)} for length in lengths
-        ],
-    }
-
-
-def _write(
-    folder: Path, result: dict[str, Any], standings: list[Standing], crossings: list[BreakEven], bound: Roofline
-) -> list[Path]:
-    """Figures as JSON and a picture per quantity."""
-    from longspan.bench.picture import paint
-    from longspan.evals.report.charts import draw
-
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bench.json").write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
-    quantities = list(dict.fromkeys(each.quantity for each in standings))
-    for quantity in quantities:
-        draw(quantity, folder, paint(quantity, standings, crossings, bound))
-    return [folder / "bench.json", *(folder / f"{quantity}.png" for quantity in quantities)]
-
-
-def _show(standings: list[Standing], crossings: list[BreakEven], bound: Roofline) -> None:
+def _show(outcome: Outcome) -> None:
     from rich.table import Table
 
     from longspan.cli.console import out
     from longspan.evals.report.charts import short
 
+    rivals = list(dict.fromkeys(rival for each in outcome.standings for rival in each.ratios))
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("ratio", "", "length", "side", "tokens/s", "seconds", "of roofline", "stored"):
+    for title in (*(f"x {rival}" for rival in rivals), "", "length", "side", "tokens/s", "seconds", "bound", "stored"):
         table.add_column(title, justify="left" if title in ("", "side") else "right", overflow="fold")
-    for each in standings:
-        least = bound.step(each.length) if each.quantity == "decode" else bound.read(each.length)
+    for each in outcome.standings:
+        least = outcome.bound.step(each.length) if each.quantity == "decode" else outcome.bound.read(each.length)
         table.add_row(
-            f"{each.ratio.median:.2f}x ({each.ratio.low:.2f}-{each.ratio.high:.2f})",
+            *(_ratio(each.ratios[rival]) if rival in each.ratios else "" for rival in rivals),
             each.quantity,
             short(each.length),
             each.side,
@@ -202,14 +180,18 @@ def _show(standings: list[Standing], crossings: list[BreakEven], bound: Roofline
             f"{each.stored_bytes / 2**20:.1f} MiB" if each.stored_bytes else "",
         )
     out().print(table)
-    _say(f"ratios are to {standings[0].side}: above 1 is faster; in brackets the lowest and highest of the turns")
-    for each in crossings:
-        verb = "overtakes from" if each.faster_beyond else "is faster only up to"
-        _say(f"{each.quantity}: {each.side} {verb} about {each.length:,.0f} tokens")
+    _say("above 1 is faster; in brackets the lowest and highest of the turns")
+    for verdict in outcome.verdicts:
+        _say(str(verdict))
     _say(
-        f"roofline: {bound.bandwidth / 1e9:.1f} GB/s of memory, {bound.rate / 1e9:,.0f} GFLOP/s, measured here; a "
-        "method that stores or reads less may pass it"
+        f"bound: the share of what {outcome.bound.bandwidth / 1e9:.1f} GB/s of memory and "
+        f"{outcome.bound.rate / 1e9:,.0f} GFLOP/s, measured here, allow for all tokens; a method that stores or reads "
+        "less may pass it"
     )
+
+
+def _ratio(spread: Spread) -> str:
+    return f"{spread.median:.2f} ({spread.low:.2f}-{spread.high:.2f})"
 
 
 def _spread(spread: Spread) -> str:

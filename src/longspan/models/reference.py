@@ -10,7 +10,6 @@ import json
 import sys
 import time
 from contextlib import nullcontext
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -31,22 +30,24 @@ class Reference:
         self.tokens = 0
 
     @torch.inference_mode()
-    def read(self, prompt: list[int]) -> torch.Tensor:
-        """Read a whole prompt in one pass: the next token's logits [1, V] in float32."""
-        ids = torch.tensor([prompt], device=self.network.device)
-        with self.press(self.network) if self.press else nullcontext():
-            logits = self.network(ids, past_key_values=self.cache, logits_to_keep=1).logits
-        self.tokens = len(prompt)
-        return logits[:, -1].float()
+    def logits(self, tokens: list[int]) -> torch.Tensor:
+        """Read tokens in one pass: the next one's logits [1, V] in float32."""
+        device, end = self.network.device, self.tokens + len(tokens)
+        ids, pos = torch.tensor([tokens], device=device), torch.arange(self.tokens, end, device=device)[None]
+        out = self.network(ids, position_ids=pos, past_key_values=self.cache, use_cache=True, logits_to_keep=1)
+        self.tokens = end
+        last_1V: torch.Tensor = out.logits[:, -1].float()
+        return last_1V
 
-    @torch.inference_mode()
-    def step(self, token: int) -> torch.Tensor:
-        """Append a token: the next one's logits [1, V] in float32."""
-        device = self.network.device
-        ids, pos = torch.tensor([[token]], device=device), torch.tensor([[self.tokens]], device=device)
-        logits = self.network(ids, position_ids=pos, past_key_values=self.cache, logits_to_keep=1).logits
-        self.tokens += 1
-        return logits[:, -1].float()
+    def read(self, prompt: list[int]) -> int:
+        """Read a whole prompt: the likeliest next token."""
+        with self.press(self.network) if self.press else nullcontext():
+            return int(self.logits(prompt).argmax())
+
+    def write(self, token: int, steps: int) -> None:
+        """Append a token and so many that follow it, the likeliest each."""
+        for _ in range(steps):
+            token = int(self.logits([token]).argmax())
 
     def nbytes(self) -> int:
         """Bytes of stored keys and values."""
@@ -54,49 +55,38 @@ class Reference:
 
 
 def timed(side: Any, prompt: list[int], steps: int) -> dict[str, Any]:
-    """Read a prompt and write some tokens, the likeliest each: seconds of reading and of every token, bytes held."""
+    """Read a prompt and choose a first token, then write more: seconds of both, and bytes held at the end."""
     side.clear()
     began = time.perf_counter()
-    token = int(side.read(prompt).argmax())
-    marks = [time.perf_counter()]
-    for _ in range(steps):
-        token = int(side.step(token).argmax())
-        marks.append(time.perf_counter())
-    result = {
-        "read": marks[0] - began,
-        "steps": gaps(marks),
-        "stored_bytes": side.nbytes(),
-    }
+    token = side.read(prompt)
+    first = time.perf_counter()
+    side.write(token, steps)
+    spent = {"read": first - began, "write": time.perf_counter() - first, "stored_bytes": side.nbytes()}
     side.clear()
-    return result
-
-
-def gaps(marks: list[float]) -> list[float]:
-    """Seconds between one mark and the next."""
-    return [late - early for early, late in pairwise(marks)]
+    return spent
 
 
 def main() -> None:
-    """Load what the first line names, then time what each line asks."""
+    """Load what the first line names, then time what each line asks; standard output carries answers only."""
+    answers, sys.stdout = sys.stdout, sys.stderr
     import kvpress
     import transformers
 
+    def say(values: dict[str, Any]) -> None:
+        answers.write(json.dumps(values) + "\n")
+        answers.flush()
+
     wanted = json.loads(sys.stdin.readline())
     torch.set_num_threads(wanted["threads"])
-    network = transformers.AutoModelForCausalLM.from_pretrained(
+    network: Any = transformers.AutoModelForCausalLM.from_pretrained(
         wanted["folder"], dtype=getattr(torch, wanted["dtype"]), attn_implementation="sdpa"
     )
-    press = getattr(kvpress, wanted["press"])(compression_ratio=wanted["ratio"])
+    press = getattr(kvpress, wanted["press"])(compression_ratio=wanted["share"])
     side = Reference(network.to(wanted["device"]).eval(), press)
-    _say({"transformers": transformers.__version__, "torch": torch.__version__})
+    say({"transformers": transformers.__version__, "torch": torch.__version__})
     for line in sys.stdin:
         asked = json.loads(line)
-        _say(timed(side, asked["prompt"], asked["steps"]))
-
-
-def _say(values: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
-    sys.stdout.flush()
+        say(timed(side, asked["prompt"], asked["steps"]))
 
 
 if __name__ == "__main__":
