@@ -7,14 +7,13 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 from longspan.bench.sides import Side, Trial
 from longspan.core.progress import Progress, silent
 
 QUANTITIES = ("prefill", "decode", "ttft")
-WARM, WARM_STEPS = 64, 2
-"""Tokens that every side reads and writes before anything is timed."""
+WARM, WARM_STEPS = 512, 2
+"""Tokens that every side reads, or the shortest length, and writes before anything is timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,11 @@ class Spread:
         """
         return cls(statistics.median(values), min(values), max(values))
 
+    @property
+    def sign(self) -> int:
+        """Of a ratio: 1 where all of it is above 1, -1 where all is below, 0 where turns differ."""
+        return int(self.low > 1) - int(self.high < 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -72,29 +76,29 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a side fares against a rival over all lengths."""
+    """How a side fares against a rival over all lengths; where turns differ in who is faster, nobody is."""
 
     quantity: str
     side: str
     rival: str
-    kind: Literal["faster", "slower", "faster beyond", "faster up to"]
-    length: float
-    """Tokens of the break-even; the longest length that was measured where there is none."""
-
-    @property
-    def crosses(self) -> bool:
-        """Whether there is a break-even within what was measured."""
-        return self.kind not in ("faster", "slower")
+    faster: tuple[int, ...]
+    """Lengths at which it is faster in every turn."""
+    slower: tuple[int, ...]
+    """Lengths at which it is slower in every turn."""
+    level: tuple[int, ...]
+    """The other lengths."""
+    break_even: tuple[float, ...]
+    """Tokens at which one overtakes the other, between measured lengths."""
 
     def __str__(self) -> str:
         """As a person says it."""
-        if not self.crosses:
-            said = f"{self.kind} than {self.rival} at every length measured, up to {self.length:,.0f} tokens"
-        elif self.kind == "faster beyond":
-            said = f"slower than {self.rival} below about {self.length:,.0f} tokens, faster beyond"
-        else:
-            said = f"faster than {self.rival} up to about {self.length:,.0f} tokens, slower beyond"
-        return f"{self.quantity}: {self.side} is {said}"
+        if len(self.break_even) == 1:
+            at, late = f"about {self.break_even[0]:,.0f} tokens", self.faster[0] > self.slower[0]
+            before, beyond = ("slower", "faster") if late else ("faster", "slower")
+            return f"{self.quantity}: {self.side} is {before} than {self.rival} below {at}, {beyond} beyond"
+        found = {"faster": self.faster, "slower": self.slower, "as fast within the spread": self.level}
+        said = "; ".join(f"{word} at {', '.join(f'{n:,}' for n in at)}" for word, at in found.items() if at)
+        return f"{self.quantity}: {self.side} against {self.rival} is {said} tokens"
 
 
 def contest(
@@ -110,8 +114,9 @@ def contest(
     `text` gives a text of at least so many tokens.
     """
     sides, rivals = [*ours, *peers], [ours[0].name, *(peer.name for peer in peers)]
+    short = min(WARM, *plan.lengths)
     for side in sides:
-        side.run(text(WARM), WARM, min(WARM_STEPS, plan.written))
+        side.run(text(short), short, min(WARM_STEPS, plan.written))
     for length in plan.lengths:
         read, trials = text(length), {side.name: list[Trial]() for side in sides}
         for turn in range(plan.repeats * len(sides)):
@@ -136,26 +141,27 @@ def contest(
 
 
 def verdicts(standings: Sequence[Standing]) -> list[Verdict]:
-    """Where medians of ratios cross 1, on straight lines between measured lengths, both logarithmic."""
+    """Every side of ours against every rival.
+
+    Break-evens lie where the line through two neighbouring lengths with another winner each, both axes logarithmic,
+    crosses 1.
+    """
     found = []
     for quantity, side in dict.fromkeys((each.quantity, each.side) for each in standings):
         mine = sorted((e for e in standings if (e.quantity, e.side) == (quantity, side)), key=lambda e: e.length)
         for rival in mine[0].ratios:
-            gains = [(each.length, math.log(each.ratios[rival].median)) for each in mine]
-            crossings = list(_crossings(gains))
-            for length, rising in crossings:
-                found.append(Verdict(quantity, side, rival, "faster beyond" if rising else "faster up to", length))
-            if not crossings:
-                kind: Literal["faster", "slower"] = "faster" if gains[0][1] > 0 else "slower"
-                found.append(Verdict(quantity, side, rival, kind, gains[-1][0]))
+            ratios = {each.length: each.ratios[rival] for each in mine}
+            faster, slower, level = (tuple(n for n, r in ratios.items() if r.sign == sign) for sign in (1, -1, 0))
+            found.append(Verdict(quantity, side, rival, faster, slower, level, tuple(_break_even(ratios))))
     return found
 
 
-def _crossings(gains: Sequence[tuple[int, float]]) -> Iterator[tuple[float, bool]]:
-    """Lengths at which a gain changes its sign, and whether it rises there."""
-    for (short, before), (long, after) in pairwise(gains):
-        if (before > 0) != (after > 0):
-            yield short * (long / short) ** (before / (before - after)), after > before
+def _break_even(ratios: Mapping[int, Spread]) -> Iterator[float]:
+    decided = [(length, ratio) for length, ratio in ratios.items() if ratio.sign]
+    for (short, before), (long, after) in pairwise(decided):
+        if before.sign != after.sign:
+            fall, rise = math.log(before.median), math.log(after.median)
+            yield short * (long / short) ** (fall / (fall - rise))
 
 
 def _ratio(rival: Sequence[float], mine: Sequence[float]) -> Spread:

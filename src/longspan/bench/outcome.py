@@ -12,6 +12,7 @@ from typing import Any
 from longspan.bench.contest import Plan, Standing, Verdict, verdicts
 from longspan.bench.picture import paint
 from longspan.bench.roofline import Roofline
+from longspan.bench.sides import DENSE
 from longspan.evals.report.charts import draw
 
 FILE = "bench.json"
@@ -33,6 +34,11 @@ class Outcome:
         """Who is faster, and from which length on."""
         return verdicts(self.standings)
 
+    @property
+    def headlines(self) -> list[Verdict]:
+        """Of these, methods against dense, and dense against the peers."""
+        return [each for each in self.verdicts if DENSE in (each.side, each.rival)]
+
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
         least = [{"length": n, "prefill": self.bound.read(n), "decode": self.bound.step(n)} for n in self.plan.lengths]
@@ -52,5 +58,6 @@ class Outcome:
         (folder / FILE).write_text(json.dumps(self.plain(), ensure_ascii=False, indent=1), encoding="utf-8")
         quantities = list(dict.fromkeys(each.quantity for each in self.standings))
         for quantity in quantities:
-            draw(quantity, folder, paint(quantity, self.standings, self.verdicts, self.bound))
+            found = [each for each in self.headlines if each.quantity == quantity]
+            draw(quantity, folder, paint(quantity, self.standings, found, self.bound))
         return [folder / FILE, *(folder / f"{quantity}.png" for quantity in quantities)]

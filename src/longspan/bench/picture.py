@@ -41,12 +41,10 @@ def paint(
                 capsize=2,
                 label=side,
             )
-        for each in (each for each in found if each.quantity == quantity and each.crosses):
-            axes.axvline(each.length, color="#9aa7b4", linewidth=0.9, linestyle=":")
-            label = f"{each.side}, {each.rival}: {each.length:,.0f}"
-            axes.text(
-                each.length, 0.02, label, transform=axes.get_xaxis_transform(), rotation=90, fontsize=6, ha="right"
-            )
+        for length, verdict in ((length, verdict) for verdict in found for length in verdict.break_even):
+            axes.axvline(length, color="#9aa7b4", linewidth=0.9, linestyle=":")
+            label = f"{verdict.side}, {verdict.rival}: {length:,.0f}"
+            axes.text(length, 0.02, label, transform=axes.get_xaxis_transform(), rotation=90, fontsize=6, ha="right")
         axes.plot(lengths, bounds(quantity, lengths, roofline), color="#1b2838", linestyle="--", label="roofline")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")

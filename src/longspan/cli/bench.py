@@ -160,33 +160,33 @@ def _machine(model: Model, others: Sequence[Side]) -> dict[str, str]:
 def _show(outcome: Outcome) -> None:
     from rich.table import Table
 
+    from longspan.bench.sides import DENSE
     from longspan.cli.console import out
     from longspan.evals.report.charts import short
 
-    rivals = list(dict.fromkeys(rival for each in outcome.standings for rival in each.ratios))
+    rivals = sorted({rival for each in outcome.standings for rival in each.ratios}, key=lambda name: name != DENSE)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in (*(f"x {rival}" for rival in rivals), "", "length", "side", "tokens/s", "seconds", "bound", "stored"):
+    for title in (*(f"x {rival}" for rival in rivals), "", "length", "side", "tokens/s", "time", "roofline", "stored"):
         table.add_column(title, justify="left" if title in ("", "side") else "right", overflow="fold")
-    for each in outcome.standings:
+    for each in sorted(outcome.standings, key=lambda each: outcome.plan.quantities.index(each.quantity)):
         least = outcome.bound.step(each.length) if each.quantity == "decode" else outcome.bound.read(each.length)
         table.add_row(
             *(_ratio(each.ratios[rival]) if rival in each.ratios else "" for rival in rivals),
             each.quantity,
             short(each.length),
             each.side,
-            _spread(each.per_second),
-            _spread(each.seconds),
+            f"{each.per_second.median:,.{0 if each.per_second.median >= 100 else 1}f}",
+            _seconds(each.seconds),
             f"{100 * least / each.seconds.median:.0f} %",
             f"{each.stored_bytes / 2**20:.1f} MiB" if each.stored_bytes else "",
         )
     out().print(table)
     _say("above 1 is faster; in brackets the lowest and highest of the turns")
-    for verdict in outcome.verdicts:
+    for verdict in outcome.headlines:
         _say(str(verdict))
     _say(
-        f"bound: the share of what {outcome.bound.bandwidth / 1e9:.1f} GB/s of memory and "
-        f"{outcome.bound.rate / 1e9:,.0f} GFLOP/s, measured here, allow for all tokens; a method that stores or reads "
-        "less may pass it"
+        f"roofline: what {outcome.bound.bandwidth / 1e9:.1f} GB/s of memory and {outcome.bound.rate / 1e9:,.0f} "
+        "GFLOP/s, measured here, allow where all tokens are stored and read; a method that does less may pass it"
     )
 
 
@@ -194,8 +194,13 @@ def _ratio(spread: Spread) -> str:
     return f"{spread.median:.2f} ({spread.low:.2f}-{spread.high:.2f})"
 
 
-def _spread(spread: Spread) -> str:
-    return f"{spread.median:,.4g} ({spread.low:,.4g}-{spread.high:,.4g})"
+def _seconds(spread: Spread) -> str:
+    """Of at least one second in seconds, else in thousandths."""
+    unit, name = (1, "s") if spread.median >= 1 else (1000, "ms")
+    middle, low, high = (
+        f"{unit * value:,.{1 if unit * value >= 10 else 2}f}" for value in (spread.median, spread.low, spread.high)
+    )
+    return f"{middle} {name} ({low}-{high})"
 
 
 def _say(text: str) -> None:
