@@ -128,10 +128,12 @@ class LlamaCpp:
         self._llama.eval(prompt)
         return int(self._llama.sample(temp=0.0))
 
-    def write(self, token: int, steps: int) -> None:
-        """Append a token and so many that follow it."""
+    def write(self, token: int, steps: int) -> list[int]:
+        """Append a token and all but the last of those that follow it: these."""
+        written = [token]
         for _ in range(steps):
-            token = self.read([token])
+            written.append(self.read(written[-1:]))
+        return written[1:]
 
     def nbytes(self) -> int:
         """It does not tell."""

@@ -41,7 +41,8 @@ def paint(
                 capsize=2,
                 label=side,
             )
-        for length, verdict in ((length, verdict) for verdict in found for length in verdict.break_even):
+        crossings = [(length, each) for each in found for length in each.break_even]
+        for length, verdict in crossings:
             axes.axvline(length, color="#9aa7b4", linewidth=0.9, linestyle=":")
             label = f"{verdict.side}, {verdict.rival}: {length:,.0f}"
             axes.text(length, 0.02, label, transform=axes.get_xaxis_transform(), rotation=90, fontsize=6, ha="right")

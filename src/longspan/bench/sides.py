@@ -94,17 +94,22 @@ class Longspan:
         self._draft = self._session.draft()
         return int(self._session.prefill([prompt]).argmax())
 
-    def write(self, token: int, steps: int) -> None:
-        """Append a token and so many that follow it, the likeliest each; a draft may guess several at once."""
+    def write(self, token: int, steps: int) -> list[int]:
+        """Append a token and all but the last of those that follow it, the likeliest each: these.
+
+        A draft may guess several at once.
+        """
         assert self._session is not None
+        written = [token]
         if self._draft is None:
             for _ in range(steps):
-                token = int(self._session.decode(torch.tensor([[token]]))[:, -1].argmax())
-            return
+                written.append(int(self._session.decode(torch.tensor([written[-1:]]))[:, -1].argmax()))
+            return written[1:]
         text, (draws,) = [*self._prompt, token], generators(GREEDY, [0])
         reply = Guessed(self._session, text, self._draft, sampling=GREEDY, generator=draws, most=steps)
-        while steps > 0:
-            steps -= sum(len(new) for new in reply.next())
+        while len(written) <= steps:
+            written += reply.next()[0]
+        return written[1:]
 
     def nbytes(self) -> int:
         """Bytes of stored tokens."""

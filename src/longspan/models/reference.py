@@ -44,10 +44,12 @@ class Reference:
         with self.press(self.network) if self.press else nullcontext():
             return int(self.logits(prompt).argmax())
 
-    def write(self, token: int, steps: int) -> None:
-        """Append a token and so many that follow it, the likeliest each."""
+    def write(self, token: int, steps: int) -> list[int]:
+        """Append a token and all but the last of those that follow it, the likeliest each: these."""
+        written = [token]
         for _ in range(steps):
-            token = int(self.logits([token]).argmax())
+            written.append(int(self.logits(written[-1:]).argmax()))
+        return written[1:]
 
     def nbytes(self) -> int:
         """Bytes of stored keys and values."""
