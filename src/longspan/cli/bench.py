@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +55,7 @@ def _bench(quantity: str, options: dict[str, Any], progress: Progress, *, quiet:
 
     from longspan.bench import peers, roofline
     from longspan.bench.contest import QUANTITIES, Plan, Standing, contest
+    from longspan.bench.host import describe
     from longspan.bench.outcome import Outcome
     from longspan.bench.sides import prose
     from longspan.cli.measuring import load, note, read_lengths
@@ -71,7 +71,7 @@ def _bench(quantity: str, options: dict[str, Any], progress: Progress, *, quiet:
     folder = options["out"] or Path(f"bench-{Path(model.name).stem}")
     with ExitStack() as stack:
         ours, others = _sides(model, methods, asked, plan, stack)
-        machine = _machine(model, others)
+        machine = describe(model, others)
         if not quiet:
             _say("\n".join(f"{name}: {value}" for name, value in machine.items()))
         standings = list[Standing]()
@@ -131,30 +131,6 @@ def _sides(
         others.append(peer.open(model, plan.lengths[-1] + plan.written + 1))
         stack.callback(others[-1].close)
     return ours, others
-
-
-def _machine(model: Model, others: Sequence[Side]) -> dict[str, str]:
-    """Model, hardware, threads, precision and versions."""
-    from importlib.metadata import version
-
-    import torch
-
-    from longspan import __version__
-    from longspan.plan.machine import here
-
-    machine = here(str(model.device))
-    processor = f"{machine.accelerator} on {machine.processor}" if machine.accelerator else machine.processor
-    said = {
-        "model": model.describe(),
-        "digest": model.digest,
-        "hardware": f"{processor}, {machine.cores} cores, {machine.memory / 2**30:.0f} GiB",
-        "threads": str(torch.get_num_threads()),
-        "dtype": model.dtype,
-        "versions": f"longspan {__version__}, torch {torch.__version__}, transformers {version('transformers')}, "
-        f"Python {platform.python_version()}",
-    }
-    own = {each.name: ", ".join(f"{name} {number}" for name, number in each.versions.items()) for each in others}
-    return said | {name: versions for name, versions in own.items() if versions}
 
 
 def _show(outcome: Outcome) -> None:
