@@ -32,7 +32,7 @@ def test_the_file_holds_all_and_there_is_a_picture_for_each_quantity(tmp_path):
         "prefill": BOUND.read(1000),
         "decode": BOUND.step(1000),
     }
-    assert (read["machine"], read["plan"]["repeats"], read["remarks"]) == ({"model": "tiny"}, 3, ["a remark"])
+    assert (read["machine"], read["plan"]["repeats"], read["remarks"]) == ({"model": "tiny"}, 4, ["a remark"])
 
 
 def test_the_picture_is_logarithmic_both_ways_and_marks_the_break_even():

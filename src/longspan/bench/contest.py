@@ -1,4 +1,7 @@
-"""One run of all sides, A B A B: medians with their spread, ratios of neighbours, and where one overtakes."""
+"""One run of all sides, A B, B A, A B: medians with their spread, ratios within a round, and where one overtakes.
+
+Every other round goes backwards: who runs behind a side that has just freed much memory pays for it.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ class Plan:
     lengths: tuple[int, ...]
     """Tokens of the prompts."""
     quantities: tuple[str, ...] = QUANTITIES
-    repeats: int = 3
-    """Turns of every side at each length."""
+    repeats: int = 4
+    """Rounds at each length: turns of every side."""
     steps: int = 16
     """Tokens written after the first one to time one."""
 
@@ -67,7 +70,7 @@ class Standing:
     """Tokens of the prompt."""
     side: str
     ratios: Mapping[str, Spread]
-    """How many times faster than each rival in the same repetition; empty for other programs."""
+    """How many times faster than each rival in the same round; empty for other programs."""
     seconds: Spread
     per_second: Spread
     """Prompt tokens a second; for decode, tokens written a second."""
@@ -119,10 +122,10 @@ def contest(
         side.run(text(short), short, min(WARM_STEPS, plan.written))
     for length in plan.lengths:
         read, trials = text(length), {side.name: list[Trial]() for side in sides}
-        for turn in range(plan.repeats * len(sides)):
-            side = sides[turn % len(sides)]
+        turns = [side for number in range(plan.repeats) for side in (sides[::-1] if number % 2 else sides)]
+        for done, side in enumerate(turns, 1):
             trials[side.name].append(side.run(read, length, plan.written))
-            progress(f"{length:,} tokens", turn + 1, plan.repeats * len(sides), "trials")
+            progress(f"{length:,} tokens", done, len(turns), "trials")
         for quantity in plan.quantities:
             seconds = {name: [_spent(quantity, each, plan) for each in done] for name, done in trials.items()}
             for side in sides:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--lengths", default="512,2k,8k", show_default=True, help="Tokens of the prompt, by commas.")
 @click.option("--methods", multiple=True, help="Method strings, by ; or given again; dense is always there.")
 @click.option("--vs", default="transformers", show_default=True, help="transformers, llamacpp, kvpress[:PRESS:SHARE].")
-@click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Turns of every side.")
+@click.option("--repeats", default=4, show_default=True, type=click.IntRange(min=1), help="Turns of every side.")
 @click.option("--steps", default=16, show_default=True, type=click.IntRange(min=1), help="Tokens written to time one.")
 @click.option("--gguf", type=click.Path(path_type=Path), help="The model's file for llama.cpp.")
 @click.option("--kvpress-python", default="", metavar="FILE", help="An interpreter that has kvpress.")
