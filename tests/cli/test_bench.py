@@ -70,12 +70,13 @@ def test_ratios_come_first_and_every_method_is_judged(call):
     assert "bench-tiny/bench.json" in out
 
 
-def test_a_pattern_without_a_recipe_and_a_length_beyond_the_window_are_told(call):
+def test_a_pattern_without_a_recipe_a_length_beyond_the_window_and_a_single_turn_are_told(call):
     code, out, err = call("prefill", "--methods", "minference", "--lengths", "300", "--repeats", "1", "--json")
     assert code == 0, err
     assert "pattern=minference names no recipe: every head follows the built-in estimate" in err
     assert "300 tokens are beyond the model's window of 256" in err
-    assert len(json.loads(out)["remarks"]) == 2
+    assert "one turn shows no spread" in err
+    assert len(json.loads(out)["remarks"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,14 @@ def test_lengths_beyond_memory_are_refused_before_anything_runs(call, monkeypatc
     assert "102,401 tokens of prompt and reply take about" in err
     assert "are free: ask for at most" in err
     assert not list(tmp_path.glob("bench-*"))
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_runs(call, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Transformers, "run", lambda *words: pytest.fail("it ran"))
+    code, _, err = call("prefill", "--out", "file/run")
+    assert code == 2
+    assert "file/run" in err
 
 
 def test_lengths_that_were_finished_are_kept_when_it_is_stopped(call, monkeypatch, tmp_path):

@@ -19,10 +19,10 @@ def check(shape: Shape, tokens: int, held: Mapping[str, int], room: int) -> None
         return
     most = bisect_right(range(tokens), room, key=lambda length: estimate(shape, length, held)) - 1
     less = f"ask for at most {most:,}" if most > 0 else "take a smaller model"
+    beside = f" beside {', '.join(held)}; {session(shape, tokens) / 2**30:.2f} alone" if held else ""
     raise InputError(
-        f"{tokens:,} tokens of prompt and reply take about {wanted / 2**30:.2f} GiB beside the loaded model "
-        f"(longspan {session(shape, tokens) / 2**30:.2f}, {', '.join([*held]) or 'no peer'} included), and "
-        f"{room / 2**30:.2f} GiB are free: {less}{' or name fewer peers in --vs' if held else ''}"
+        f"{tokens:,} tokens of prompt and reply take about {wanted / 2**30:.2f} GiB more than the loaded model{beside}"
+        f", and {room / 2**30:.2f} GiB are free: {less}{' or name fewer peers in --vs' if held else ''}"
     )
 
 

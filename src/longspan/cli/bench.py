@@ -74,12 +74,15 @@ def _bench(quantity: str, options: dict[str, Any], progress: Progress, *, quiet:
         machine = describe(model, others)
         if not quiet:
             _say("\n".join(f"{name}: {value}" for name, value in machine.items()))
-        standings = list[Standing]()
+        standings, new = list[Standing](), not folder.exists()
         outcome = Outcome(machine, plan, remarks, standings, roofline.measure(model))
+        folder.mkdir(parents=True, exist_ok=True)
         try:
             standings.extend(contest(ours, others, partial(prose, model), plan, progress=progress))
         finally:
             written = outcome.write(folder) if standings else []
+            if new and not written:
+                folder.rmdir()
     if not quiet:
         _show(outcome)
         _say(f"written: {', '.join(str(path) for path in written)}")
@@ -108,13 +111,17 @@ def _remarks(model: Model, methods: Sequence[str], plan: Plan) -> list[str]:
     """What a person should know of what was asked."""
     from longspan.models.method import Method
 
-    longest = plan.lengths[-1]
-    beyond = f"{longest:,} tokens are beyond the model's window of {model.window:,}: speed holds, replies do not"
+    remarks, longest = [], plan.lengths[-1]
+    if longest > model.window:
+        beyond = f"{longest:,} tokens are beyond the model's window of {model.window:,}"
+        remarks.append(f"{beyond}: speed holds, replies do not")
+    if plan.repeats == 1:
+        remarks.append("one turn shows no spread: take more --repeats before believing who is faster")
     bare = [method for method in methods if getattr(Method.parse(method).pattern, "recipe", None) == ""]
     estimate = (
         "names no recipe: every head follows the built-in estimate; longspan.pattern.search finds this model's own"
     )
-    return [*([beyond] if longest > model.window else []), *(f"{method} {estimate}" for method in bare)]
+    return remarks + [f"{method} {estimate}" for method in bare]
 
 
 def _sides(
