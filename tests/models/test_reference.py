@@ -1,5 +1,6 @@
 """transformers' own way to read and write is what transformers' generate does."""
 
+import pytest
 import torch
 from tests.models.tiny_model import tiny_model
 
@@ -9,10 +10,12 @@ MODEL = tiny_model(num_hidden_layers=2)
 PROMPT = MODEL.encode("continue may only occur in a loop; it goes on with the next cycle of the loop.")
 
 
-def test_it_writes_what_generate_writes():
-    side = Reference(MODEL.network)
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_it_writes_what_generate_writes(family):
+    network = tiny_model(family).network
+    side = Reference(network)
     first = side.read(PROMPT)
-    wanted = MODEL.network.generate(
+    wanted = network.generate(
         torch.tensor([PROMPT]), max_new_tokens=6, min_new_tokens=6, do_sample=False, eos_token_id=None
     )
     assert [first, *side.write(first, 5)] == wanted[0, len(PROMPT) :].tolist()
