@@ -5,14 +5,14 @@
 
 Prefill is timed interleaved, A B A B; the ratio is of medians, above 1 means longspan is faster. For decoding, the
 stored tokens of longspan are read with the A-shape pattern, which stores the same bytes in less time, and those of
-transformers are random: neither changes the work of a decoded token.
+transformers are random: neither changes the work of a decoded token. `longspan bench` times methods and other programs
+on the same prompt instead, reading it whole for each.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
 import statistics
 import subprocess
@@ -21,29 +21,24 @@ import time
 from pathlib import Path
 
 import torch
-import transformers
-from transformers import DynamicCache
 
+from longspan.bench.host import describe
+from longspan.bench.sides import encode, prose
 from longspan.models import ensure
 from longspan.models.method import Method
 from longspan.models.model import Model
+from longspan.models.reference import Reference
 from longspan.models.session import CHUNK
 from longspan.pattern.a_shape import AShape
 
 
 def tokens(model: Model, length: int) -> list[int]:
-    """A prompt of real text: this Python's own reference, as often as needed."""
-    from pydoc_data.topics import topics
-
-    text = model.encode("\n\n".join(topics[name] for name in sorted(topics)))
-    return (text * (length // len(text) + 1))[:length]
+    """A prompt of real text."""
+    return encode(model, prose(model, length), length)
 
 
-@torch.inference_mode()
 def transformers_prefill(model: Model, prompt: list[int]) -> torch.Tensor:
-    ids = torch.tensor([prompt], device=model.device)
-    cache = DynamicCache(config=model.network.config)
-    return model.network(ids, past_key_values=cache, logits_to_keep=1).logits[:, -1].float()
+    return Reference(model.network).logits(prompt)
 
 
 def longspan_prefill(model: Model, prompt: list[int], chunk: int = CHUNK) -> torch.Tensor:
@@ -82,19 +77,14 @@ def prefill(model: Model, length: int, repeats: int) -> dict[str, float]:
     }
 
 
-@torch.inference_mode()
 def transformers_decode(model: Model, stored: int, steps: int) -> float:
-    config = model.network.get_decoder().config
-    cache = DynamicCache(config=model.network.config)
+    config, side = model.network.get_decoder().config, Reference(model.network)
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     for layer in range(config.num_hidden_layers):
-        states = torch.randn(1, config.num_key_value_heads, stored, head_dim).to(model.network.dtype)
-        cache.update(states, states.clone(), layer)
-    step = torch.tensor([[5]])
-    spent = [
-        timed(lambda: model.network(step, past_key_values=cache, logits_to_keep=1).logits)[0] for _ in range(steps)
-    ]
-    return statistics.median(spent[1:])
+        states = torch.randn(1, config.num_key_value_heads, stored, head_dim).to(model.device, model.network.dtype)
+        side.cache.update(states, states.clone(), layer)
+    side.tokens = stored
+    return statistics.median([timed(lambda: side.logits([5]))[0] for _ in range(steps)][1:])
 
 
 def longspan_decode(model: Model, stored: int, steps: int) -> float:
@@ -156,8 +146,7 @@ def main() -> None:
     if options.side:
         print(*one_side(model, options.side, options.memory))
         return
-    print(f"{model.describe()}; {platform.processor() or platform.machine()}")
-    print(f"torch {torch.__version__}, transformers {transformers.__version__}, python {platform.python_version()}")
+    print(*(f"{name}: {value}" for name, value in describe(model).items()), sep="\n")
     longspan_prefill(model, tokens(model, 256))
     results: dict[str, list[dict[str, float]]] = {"prefill": [], "decode": []}
     for length in (int(word) for word in options.lengths.split(",") if word):

@@ -43,8 +43,17 @@ def command(model: str | None, methods: tuple[str, ...], manifest: Path | None, 
 
 def split(texts: tuple[str, ...]) -> list[str]:
     """Method strings of what was typed; InputError for fewer than two, or two that are the same."""
-    from longspan.core.discover import entries, seam
     from longspan.core.errors import InputError
+
+    found = named(texts)
+    if len(found) < 2 or len(set(found)) < len(found):
+        raise InputError('name at least two different methods: --methods "plain; kv=snapkv:budget=512"')
+    return found
+
+
+def named(texts: tuple[str, ...]) -> list[str]:
+    """Method strings of what was typed, names alone made whole; InputError for a method that is none."""
+    from longspan.core.discover import entries, seam
     from longspan.models.method import Method
 
     words = [word.strip() for text in texts for word in text.split(";" if "=" in text or ";" in text else ",")]
@@ -55,8 +64,6 @@ def split(texts: tuple[str, ...]) -> list[str]:
         text = f"{key.part_of or key.key}={word}" if key else word
         found.append("" if word in ("plain", "dense", "full", "as trained") else text)
         Method.parse(found[-1])
-    if len(found) < 2 or len(set(found)) < len(found):
-        raise InputError('name at least two different methods: --methods "plain; kv=snapkv:budget=512"')
     return found
 
 
