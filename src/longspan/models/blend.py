@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,28 +35,40 @@ class Projected(Exception):
 class Blending:
     """One run of the model over a prompt, in which later layers see fewer and fewer of its tokens.
 
-    `first` is the position of the prompt's first token.
+    `first` is the position of the prompt's first token. A passage that is read from position 0 again stays as it is.
     """
 
     def __init__(self, model: Any, pieces: Sequence[Piece], choice: CacheBlend, *, first: int) -> None:
-        self._model, self._choice, self._first = model, choice, first
-        self._pieces = pieces
+        self._model, self._choice = model, choice
         self._layers = model.get_decoder().layers
-        rows = [piece.text_BT if isinstance(piece, Snapshot) else torch.tensor([list(piece)]) for piece in pieces]
-        self.text_BT = torch.cat([row.to(model.device) for row in rows], 1)
-        total = self.text_BT.shape[1]
-        self.pos_BT = torch.arange(first, first + total, device=model.device)[None]
-        own = [torch.full((row.shape[1],), not isinstance(p, Snapshot)) for p, row in zip(pieces, rows, strict=True)]
-        self._own_T = torch.cat(own).to(model.device)
-        """Tokens that are stored nowhere."""
-        self.stored = int((~self._own_T).sum())
-        """Tokens that are stored."""
-        self._now_T = torch.arange(total, device=model.device)
+        before = None if first else _beginning(pieces)
+        self._before, self._pieces = before, pieces[1:] if before else pieces
+        first += len(before) if before else 0
+        device = model.device
+        rows = [p.text_BT if isinstance(p, Snapshot) else torch.tensor([list(p)]) for p in self._pieces]
+        self._text_BT = torch.cat([row.to(device) for row in rows], 1)
+        total = self._text_BT.shape[1]
+        self.pos_BT = torch.arange(first, first + total, device=device)[None]
+        """Positions of the tokens behind such a passage."""
+        own = [torch.full((len(p),), not isinstance(p, Snapshot)) for p in self._pieces]
+        self._own_T = torch.cat(own).to(device)
+        """Those that are stored nowhere."""
+        self._stored = int((~self._own_T).sum())
+        self._now_T = torch.arange(total, device=device)
         """Tokens that the running layer reads."""
         self._deviation_T: Tensor | None = None
         """How far these were from what was stored of them in the layer before, or in this one where it was asked."""
         self._projected: tuple[Tensor, Tensor] | None = None
         self._asking = False
+        self._begun: set[int] = set()
+        """Layers whose store holds the passage that stays as it is."""
+
+    @property
+    def read(self) -> list[tuple[Tensor, Tensor]]:
+        """Tokens and positions of all that was read."""
+        device, before = self.pos_BT.device, self._before
+        begun = [(before.text_BT.to(device), before.pos_BT.to(device))] if before else []
+        return [*begun, (self._text_BT, self.pos_BT)]
 
     def run(self, open_layer: Open, angles: Angles) -> Tensor:
         """Logits [1, 1, V] in float32 behind the last token."""
@@ -65,7 +77,7 @@ class Blending:
         try:
             with takeover.running(self):
                 logits_BTV: Tensor = self._model(
-                    input_ids=self.text_BT, position_ids=self.pos_BT, use_cache=False, logits_to_keep=1
+                    input_ids=self._text_BT, position_ids=self.pos_BT, use_cache=False, logits_to_keep=1
                 ).logits.float()
         finally:
             for hook in hooks:
@@ -82,9 +94,13 @@ class Blending:
                 "beyond it to be blended: read the text whole"
             )
         store, page = self._open(module, query, key, scale, window)
+        if self._before and page.layer.index not in self._begun:
+            state = _state(self._before, page.layer)
+            store.append(state["k"], state["v"], state["pos"])
+            self._begun.add(page.layer.index)
         if self._asking:
             self._projected = key, value
-            self._deviation_T = deviations(key, value, *self._stored(page.layer, key))
+            self._deviation_T = deviations(key, value, *self._of_pieces(page.layer, key))
             raise Projected
         whole = len(self._now_T) == len(self._own_T)
         key, value = (key, value) if whole else self._among_stored(page.layer, key, value)
@@ -101,19 +117,19 @@ class Blending:
         if self._projected is not None:
             whole, self._projected = self._projected, None
             return whole
-        k, v = self._stored(layer, key)
+        k, v = self._of_pieces(layer, key)
         old_k, old_v = k[:, :, self._now_T], v[:, :, self._now_T]
         self._deviation_T = deviations(key, value, old_k, old_v)
         return k.index_copy_(2, self._now_T, key), v.index_copy_(2, self._now_T, value)
 
-    def _stored(self, layer: Layer, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _of_pieces(self, layer: Layer, like: Tensor) -> tuple[Tensor, Tensor]:
         """What is stored of a layer, as it is at the prompt's positions; zeros where nothing is."""
         k, v = (like.new_zeros(*like.shape[:2], len(self._own_T), like.shape[3]) for _ in range(2))
         start = 0
         for piece in self._pieces:
             end = start + len(piece)
             if isinstance(piece, Snapshot):
-                state = {name: part.to(like.device) for name, part in piece.layers[layer.index].items()}
+                state = _state(piece, layer)
                 to_BT = self.pos_BT[:, start:end]
                 k[:, :, start:end] = moved(state["k"], state["pos"], to_BT, layer) if layer.rotated else state["k"]
                 v[:, :, start:end] = state["v"]
@@ -125,7 +141,7 @@ class Blending:
         if RUNNING.get() is not self:
             return None
         hidden_BTC, *rest = args
-        count = self._choice.count(module.self_attn.layer_idx, len(self._layers), self.stored)
+        count = self._choice.count(module.self_attn.layer_idx, len(self._layers), self._stored)
         own_T = self._own_T[self._now_T]
         if count < int((~own_T).sum()):
             if self._deviation_T is None:
@@ -183,6 +199,17 @@ def moved(k_BGSD: Tensor, pos_BS: Tensor, to_BS: Tensor, layer: Layer) -> Tensor
     at_start = (pos_BGS < rotation.start)[..., None]
     back = torch.where(at_start, rotate(k, -pos_BGS, early), rotate(k, -pos_BGS, rotation))
     return rotate(back, to_BGS, rotation).to(k_BGSD.dtype)
+
+
+def _beginning(pieces: Sequence[Piece]) -> Snapshot | None:
+    """The first piece, where it is a passage that stands at the beginning of its text."""
+    piece = pieces[0]
+    return piece if isinstance(piece, Snapshot) and not int(piece.pos_BT[0, 0]) else None
+
+
+def _state(passage: Snapshot, layer: Layer) -> Mapping[str, Tensor]:
+    """What is stored of a passage in a layer, on the device that computes."""
+    return {name: part.to(layer.device) for name, part in passage.layers[layer.index].items()}
 
 
 def _at(given: Any, index_T: Tensor) -> Any:

@@ -97,8 +97,8 @@ class Session:
 
     @property
     def profile(self) -> str:
-        """Digest of the rotations in use, which depend on model, method and length."""
-        return profile_of(self._rotations)
+        """Digest of the rotations in use, which depend on model, method and length, and of when keys are turned."""
+        return profile_of(self._rotations, on_write=self.method.rotates_on_write)
 
     @torch.inference_mode()
     def prefill(self, prompts: Sequence[Sequence[int]], *, chunk: int = CHUNK, progress: Progress = silent) -> Tensor:
@@ -131,20 +131,15 @@ class Session:
         first = max(self.tokens, default=0)
         self._fit(first + sum(map(len, pieces)))
         check(pieces, self.profile, self.method, rows=len(self.tokens))
-        if not first and isinstance(pieces[0], Snapshot) and not pieces[0].pos_BT[0, 0]:
-            self.restore(pieces[0])
-            first, pieces = len(pieces[0]), pieces[1:]
         blending = Blending(self._model, pieces, choice, first=first)
-        if not blending.stored:
-            return self.prefill(blending.text_BT.tolist())
         self._pos_BT, self._moment, self._angles = blending.pos_BT, "prompt_end", {}
         try:
             logits_BTV = blending.run(self._layer, self.angles)
         except BaseException:
             for store in self._stores.values():
-                store.truncate(blending.pos_BT[:, 0])
+                store.truncate(torch.full_like(blending.pos_BT[:, 0], first))
             raise
-        self._history.append((blending.text_BT, blending.pos_BT))
+        self._history += blending.read
         self._blended = True
         return logits_BTV[:, -1]
 
@@ -278,7 +273,7 @@ class Session:
             return
         self._length = max(length, self._length + self._length // 4)
         before, self._rotations = self._rotations, self._spectra(self._length)
-        if self._history and profile_of(before) != self.profile:
+        if self._history and profile_of(before) != profile_of(self._rotations):
             text_BT, pos_BT = self._text()
             self._history.clear()
             self._stores.clear()
