@@ -127,7 +127,7 @@ def test_keys_are_turned_exactly_to_where_their_passage_stands(texts):
 def test_keys_are_turned_exactly_in_every_family_and_method(family, method):
     model, method = heedless(family), Method.parse(method)
     a, b, c = passages(model, A, B, C, method=method)
-    for share in (0, 0.15):
+    for share in (0, 0.15, 0.95):
         got = blended(model, [OPENING, a, b, c, QUESTION], share, method)
         torch.testing.assert_close(got, whole(model, WHOLE_TEXT, method), **CLOSE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from longspan.core.attend import Page, Seen, attend
 from longspan.core.errors import InputError
 from longspan.core.rotate import rotate, sharpen
-from longspan.core.types import Layer, Rotation, Store
+from longspan.core.types import KV, Layer, Rotation, Store
 from longspan.kv.reuse.blend import CacheBlend, deviations, most
 from longspan.kv.reuse.snapshot import Snapshot
 from longspan.models import takeover
@@ -26,6 +26,9 @@ Open = Callable[[Any, Tensor, Tensor, float, int], tuple[Store, Page]]
 """From an attention module, its queries and keys, scale and window to its store and the way it attends."""
 Angles = Callable[[str], tuple[Tensor, Tensor] | None]
 """A layer type's cosine and sine of the whole prompt."""
+
+BLOCK = 128
+"""Scattered tokens that attend at once, to all that is stored before the last of them: fewer waste less."""
 
 
 class Projected(Exception):
@@ -108,7 +111,7 @@ class Blending:
         query = sharpen(query, q_BT, page.layer)
         store.append(key, value, self.pos_BT)
         parts = store.read(query, q_BT)
-        out = attend(page, query, q_BT, parts if whole else (replace(part, new=0, holes=True) for part in parts))
+        out = attend(page, query, q_BT, parts) if whole else _scattered(page, query, q_BT, parts)
         store.observe(Seen(page, query, q_BT, "prompt_end"))
         return out
 
@@ -210,6 +213,13 @@ def _beginning(pieces: Sequence[Piece]) -> Snapshot | None:
 def _state(passage: Snapshot, layer: Layer) -> Mapping[str, Tensor]:
     """What is stored of a passage in a layer, on the device that computes."""
     return {name: part.to(layer.device) for name, part in passage.layers[layer.index].items()}
+
+
+def _scattered(page: Page, q_BHTD: Tensor, q_BT: Tensor, parts: Iterable[KV]) -> Tensor:
+    """Attention of tokens that lie here and there among what is stored, a block of them up to its last one's end."""
+    anywhere = [replace(part, new=0, holes=True) for part in parts]
+    blocks = zip(q_BHTD.split(BLOCK, 2), q_BT.split(BLOCK, 1), strict=True)
+    return torch.cat([attend(page, q, pos, anywhere) for q, pos in blocks], 2)
 
 
 def _at(given: Any, index_T: Tensor) -> Any:
