@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,9 +26,11 @@ from longspan.core.types import (
     Store,
     Watch,
 )
+from longspan.kv.reuse.blend import PUBLISHED, CacheBlend
 from longspan.kv.reuse.snapshot import Snapshot, profile_of
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
+from longspan.models.blend import Blending, Piece, check
 from longspan.models.fork import stored, turned
 from longspan.models.method import Method
 from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope, settled_length
@@ -66,6 +68,7 @@ class Session:
         self._moment: Moment = "chunk"
         self._pos_BT = torch.empty(0)
         self._expected = length
+        self._blended = False
         self._length = max(length, min(settled_length(model.get_decoder(), kind) for kind in self._kinds))
         self._rotations = self._spectra(self._length)
 
@@ -94,8 +97,8 @@ class Session:
 
     @property
     def profile(self) -> str:
-        """Digest of the rotations in use, which depend on model, method and length."""
-        return profile_of(self._rotations)
+        """Digest of the rotations in use, which depend on model, method and length, and of when keys are turned."""
+        return profile_of(self._rotations, on_write=self.method.rotates_on_write)
 
     @torch.inference_mode()
     def prefill(self, prompts: Sequence[Sequence[int]], *, chunk: int = CHUNK, progress: Progress = silent) -> Tensor:
@@ -117,6 +120,28 @@ class Session:
         pos_BT = self._next_B()[:, None] + torch.arange(T, device=tokens_BT.device)
         self._fit(int(pos_BT.max()) + 1)
         return self._forward(tokens_BT, pos_BT, "token", keep=T)
+
+    @torch.inference_mode()
+    def blend(self, pieces: Sequence[Piece], choice: CacheBlend = PUBLISHED) -> Tensor:
+        """Read a prompt (or next turn) put together from passages and tokens: the next token's logits [1, V].
+
+        A passage is what a session of this model and method saved once it had read it; only the tokens that `choice`
+        takes of it are run again, each layer at once over the whole prompt. One that begins the text is taken as it is.
+        """
+        first = max(self.tokens, default=0)
+        self._fit(first + sum(map(len, pieces)))
+        check(pieces, self.profile, self.method, rows=len(self.tokens))
+        blending = Blending(self._model, pieces, choice, first=first)
+        self._pos_BT, self._moment, self._angles = blending.pos_BT, "prompt_end", {}
+        try:
+            logits_BTV = blending.run(self._layer, self.angles)
+        except BaseException:
+            for store in self._stores.values():
+                store.truncate(torch.full_like(blending.pos_BT[:, 0], first))
+            raise
+        self._history += blending.read
+        self._blended = True
+        return logits_BTV[:, -1]
 
     def rewind(self, tokens: int) -> None:
         """Forget the last tokens of every row; NotRewindable where a method gave up what that needs."""
@@ -185,6 +210,8 @@ class Session:
 
         Raises InputError for a method whose stored tokens cannot leave their session.
         """
+        if self._blended:
+            raise InputError("a blended prompt is stored nearly as it would be read: save the passages it is made of")
         text_BT, pos_BT = self._text()
         states: dict[int, Mapping[str, Tensor]] = dict(self._restored)
         for index, store in self._stores.items():
@@ -246,7 +273,7 @@ class Session:
             return
         self._length = max(length, self._length + self._length // 4)
         before, self._rotations = self._rotations, self._spectra(self._length)
-        if self._history and any(not _same(before[kind], self._rotations[kind]) for kind in before):
+        if self._history and profile_of(before) != profile_of(self._rotations):
             text_BT, pos_BT = self._text()
             self._history.clear()
             self._stores.clear()
@@ -342,11 +369,6 @@ class Session:
             return store
         name = type(self.method.kv).__name__
         raise InputError(f"{name} cannot hand its stored tokens over to another session yet: use kv=full for that")
-
-
-def _same(a: Rotation, b: Rotation) -> bool:
-    pairs = [(getattr(a, field.name), getattr(b, field.name)) for field in fields(Rotation)]
-    return all(torch.equal(x, y) if isinstance(x, Tensor) and isinstance(y, Tensor) else x == y for x, y in pairs)
 
 
 def non_finite(model: Any, text_BT: Tensor, pos_BT: Tensor) -> str:

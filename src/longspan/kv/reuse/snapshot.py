@@ -24,7 +24,7 @@ class Snapshot:
     pos_BT: Tensor
     """Their positions; EMPTY for padding."""
     profile: str
-    """Digest of the rotations they were read under (see `profile_of`)."""
+    """Digest of the rotations they were read under and of when keys are turned (see `profile_of`)."""
     layers: Mapping[int, Mapping[str, Tensor]]
     """Each layer's state as its store gave it."""
 
@@ -72,9 +72,11 @@ def joined(parts: Sequence[Snapshot]) -> Snapshot:
     return Snapshot(text_BT, pos_BT, first.profile, layers)
 
 
-def profile_of(rotations: Mapping[str, Rotation]) -> str:
-    """Name rotations by what they do: hex sha256 of every layer type's frequencies and settings."""
-    total = hashlib.sha256()
+def profile_of(rotations: Mapping[str, Rotation], *, on_write: bool = True) -> str:
+    """Name rotations by what they do: hex sha256 of every layer type's frequencies and settings, and whether keys are
+    turned when they are stored or when they are read.
+    """
+    total = hashlib.sha256(b"" if on_write else b"on read ")
     for kind in sorted(rotations):
         for field in fields(Rotation):
             value = getattr(rotations[kind], field.name)
