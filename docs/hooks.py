@@ -72,7 +72,7 @@ def page(entry: Entry) -> str:
     lines += [f"- Class: `{entry.module}.{entry.class_name}`"]
     lines += [f"- Paper: {link(entry.paper)}"] if entry.paper else []
     lines += [f"- Also: {text}" for text in entry.also]
-    lines += ["", "```sh", f'longspan ask book.txt "question" --method "{usage(entry)}"', "```", ""]
+    lines += ["", "```sh", f'longspan ask book.txt "question" {row.option} "{usage(entry)}"', "```", ""]
     if entry.fields:
         lines += ["## Settings", "", "| name | type | default | meaning |", "|---|---|---|---|"]
         for field in entry.fields:

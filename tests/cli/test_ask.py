@@ -14,7 +14,9 @@ from longspan.cli import ask as module
 from longspan.cli.main import main
 from longspan.core.home import home
 from longspan.decode.generate import Generation
+from longspan.embed.grouped import Grouped
 from longspan.models import ensure
+from longspan.models.encoding import Encoding
 from longspan.models.session import Session
 
 HOME = str(home())
@@ -39,7 +41,7 @@ def files(tmp_path):
 def at_home(tmp_path, monkeypatch):
     """A store of its own, and no sentence encoder, which would have to be pulled."""
     monkeypatch.setenv("LONGSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(module, "_encoder", lambda progress: None)
+    monkeypatch.setattr(module, "_encoder", lambda encoding, progress: None)
 
 
 @pytest.fixture
@@ -87,7 +89,9 @@ def test_json_holds_the_answer_and_all_that_proves_it(ask, files, model, file, r
     assert found["tokens"]["cached"] == 0
     assert (searched > 0) == (route == "retrieve")
     assert min(*found["predicted"].values(), *found["actual"].values()) > 0
-    assert found["settings"] == {"route": route, "method": "", "max_tokens": 8, "effective": 0}
+    assert found["settings"] == {
+        "route": route, "method": "", "max_tokens": 8, "effective": 0, "passage_words": 100, "embed_method": ""
+    }  # fmt: skip
     assert {*found["versions"]} == {"longspan", "torch", "transformers", "python"}
     assert found["model"]["name"] == "tiny"
     assert (found["model"]["dtype"], found["model"]["device"]) == ("float32", "cpu")
@@ -334,3 +338,29 @@ def test_documents_know_their_pages_in_the_answer(ask, files):
     assert code == 0
     assert evidence
     assert all(passage["page"] in (1, 2, 3) for passage in evidence)
+
+
+def test_the_way_passages_are_embedded_reaches_the_encoder_and_the_record(ask, monkeypatch):
+    given = []
+    monkeypatch.setattr(module, "_encoder", lambda encoding, progress: given.append(encoding))
+    code, out, _ = ask(
+        "--json", file="long.txt", route="retrieve", **{"embed-method": "embed=grouped:length=900", "passage-words": 50}
+    )
+    assert code == 0
+    assert given == [Encoding(Grouped(900))]
+    assert json.loads(out)["settings"]["embed_method"] == "embed=grouped:length=900"
+    assert json.loads(out)["settings"]["passage_words"] == 50
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "answer"),
+    [
+        ("embed-method", "embed=groupd", "did you mean 'grouped'"),
+        ("embed-method", "kv=snapkv", "kv= belongs to --method"),
+        ("method", "embed=grouped", "embed= belongs to --embed-method"),
+    ],
+)
+def test_a_method_in_the_wrong_place_is_answered_before_anything_is_read(ask, option, text, answer):
+    code, _, err = ask(**{option: text})
+    assert code == 2
+    assert answer in " ".join(err.split())

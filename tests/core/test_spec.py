@@ -143,7 +143,7 @@ def test_every_kind_of_value_is_read(root, made):
     [
         (
             "kvv=full",
-            "unknown seam 'kvv' in 'kvv=full': did you mean 'kv'? There are: draft, kv, pattern, pos",
+            "unknown seam 'kvv' in 'kvv=full': did you mean 'kv'? There are: draft, embed, kv, pattern, pos",
         ),
         ("kv=snapvk", "unknown kv method 'snapvk': did you mean 'snapkv'? There are: eviction, full, greedy, snapkv"),
         ("kv=", "unknown kv method ''"),

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from longspan.core.errors import InputError
+from longspan.embed.parallel import Parallel
 from longspan.models.encoder import SentenceEncoder, batches
+from longspan.models.encoding import Encoding
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def encoder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> SentenceEncoder:
     import torch
 
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
-    return SentenceEncoder(folder, window=64)
+    return SentenceEncoder(folder, Encoding(Parallel(64)))
 
 
 def test_vectors_are_the_mean_of_the_states_whatever_the_batch(encoder: SentenceEncoder, folder: Path) -> None:
@@ -83,8 +85,8 @@ def test_progress_ends_at_the_number_of_texts(encoder: SentenceEncoder) -> None:
 
 
 def test_the_digest_changes_with_weights_and_window(folder: Path, encoder: SentenceEncoder) -> None:
-    assert encoder.digest == SentenceEncoder(folder, window=64).digest
-    assert encoder.digest != SentenceEncoder(folder, window=32).digest
+    assert encoder.digest == SentenceEncoder(folder, Encoding(Parallel(64))).digest
+    assert encoder.digest != SentenceEncoder(folder, Encoding(Parallel(32))).digest
 
 
 def test_batches_hold_every_item_once_and_fit() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from longspan.retrieval.passage import Passage, passages, words
+from longspan.retrieval.passage import Passage, limit_of, passages, words
 from longspan.retrieval.sentence import sentences
 
 ALPHABET = st.sampled_from(
@@ -117,3 +117,10 @@ def test_passages_sort_in_document_order() -> None:
 def test_a_size_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         passages("text", size=0)
+
+
+def test_larger_passages_may_have_more_characters() -> None:
+    text = "\n\n".join(topics[name].strip() for name in sorted(topics)[:20])
+    sizes = [words(passage.of(text)) for passage in passages(text, size=1000, limit=limit_of(1000))]
+    assert 500 < sum(sizes[:-1]) / len(sizes[:-1]) <= 1000
+    assert limit_of(100) == limit_of(1) == 2000

@@ -138,6 +138,21 @@ def test_the_answer_is_heard_as_it_is_written(tmp_path):
     assert len(pieces) > 1
 
 
+def test_passages_are_of_the_size_asked_for_and_what_is_cut_off_is_said(tmp_path):
+    remarks: list[str] = []
+    for words in (20, 900):
+        asked, route = planned(LONG, route="retrieve", passage_words=words)
+        asked.answer(route, archive=Archive(tmp_path), listener=Listener(on_remark=remarks.append))
+    (remark,) = remarks
+    budget = asked.request.retrieve_budget
+    assert f"tokens and {budget:,} are read: only its beginning is; ask for shorter passages" in remark
+
+
+def test_passages_of_no_words_are_refused():
+    with pytest.raises(InputError, match="passages of 0 words hold nothing: give at least 1"):
+        Settings(passage_words=0)
+
+
 @pytest.mark.parametrize("question", ["", "  \n\t"])
 def test_an_empty_question_is_refused(question):
     with pytest.raises(InputError, match="the question is empty: say what you want to know"):

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from longspan.core.progress import Progress
+    from longspan.models.encoding import Encoding
     from longspan.models.model import Model
     from longspan.plan.routes import Route
     from longspan.workflows.ask import Answer, Ask
@@ -26,6 +27,12 @@ SHOWN = 3
 )
 @click.option("--route", default="auto", show_default=True, help="auto, full, retrieve or stream.")
 @click.option("--method", default="", help='How the model runs, such as "kv=snapkv:budget=1024".')
+@click.option(
+    "--embed-method", default="", help='How long passages are embedded, such as "embed=grouped"; else in windows.'
+)
+@click.option(
+    "--passage-words", default=100, show_default=True, type=click.IntRange(min=1), help="Words of a passage searched."
+)
 @click.option("--max-tokens", default=200, show_default=True, type=click.IntRange(min=1), help="Tokens of the answer.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
@@ -66,6 +73,7 @@ def _ask(
     from dataclasses import asdict, replace
 
     from longspan.documents import read
+    from longspan.models.encoding import Encoding
     from longspan.models.method import Method
     from longspan.plan.machine import here
     from longspan.plan.shape import Shape
@@ -74,12 +82,14 @@ def _ask(
 
     dry_run, quiet = show
     Method.parse(options["method"])
+    encoding = Encoding.parse(options["embed_method"])
     reading = read(files, progress=progress)
     for skipped in reading.skipped[:5]:
         _note(f"skipped {skipped}")
     if len(reading.skipped) > 5:
         _note(f"skipped {len(reading.skipped) - 5:,} more files and parts")
-    question, wanted = said(question), Settings(options["route"], options["method"], options["max_tokens"])
+    named = {name: options[name] for name in ("route", "method", "max_tokens", "passage_words")}
+    question, wanted = said(question), Settings(**named)
     model, effective = _model(options, progress)
     asked = Ask(model, reading.documents, question, replace(wanted, effective=effective))
     shape = Shape.of(model)
@@ -90,10 +100,12 @@ def _ask(
     planned = {"routes": [_route(each) for each in table], "chosen": route.name, "why": why}
     if dry_run:
         return {"question": question, "document_tokens": asked.document_tokens, "plan": planned}
-    answer = _answer(asked, route, archive, progress, quiet=quiet)
+    encoder = _encoder(encoding, progress) if route.name == "retrieve" else None
+    answer = _answer(asked, route, archive, progress, encoder=encoder, quiet=quiet)
     if not quiet:
         _show(answer)
-    return _json(question, files, model, answer) | {"settings": asdict(asked.settings), "plan": planned}
+    settings = asdict(asked.settings) | {"embed_method": options["embed_method"]}
+    return _json(question, files, model, answer) | {"settings": settings, "plan": planned}
 
 
 def _model(options: dict[str, Any], progress: Progress) -> tuple[Model, int]:
@@ -109,11 +121,10 @@ def _model(options: dict[str, Any], progress: Progress) -> tuple[Model, int]:
     return model, known.effective if known else 0
 
 
-def _answer(asked: Ask, route: Route, archive: Any, progress: Progress, *, quiet: bool) -> Answer:
+def _answer(asked: Ask, route: Route, archive: Any, progress: Progress, *, encoder: Any, quiet: bool) -> Answer:
     from longspan.cli.console import out
     from longspan.workflows.ask import Listener
 
-    encoder = _encoder(progress) if route.name == "retrieve" else None
     streams = not quiet and out().is_terminal
 
     def write(text: str) -> None:
@@ -127,14 +138,14 @@ def _answer(asked: Ask, route: Route, archive: Any, progress: Progress, *, quiet
     return answer
 
 
-def _encoder(progress: Progress) -> Any:
+def _encoder(encoding: Encoding, progress: Progress) -> Any:
     """The sentence encoder; without one, passages are found by their words alone, and that is said."""
     from longspan.core.errors import InputError
     from longspan.models import ensure
     from longspan.models.encoder import SentenceEncoder
 
     try:
-        return SentenceEncoder(ensure("minilm", progress=progress, notify=_note))
+        return SentenceEncoder(ensure("minilm", progress=progress, notify=_note), encoding)
     except InputError as error:
         _note(f"searching by words only, without meaning: {error}")
         return None

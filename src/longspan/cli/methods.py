@@ -116,4 +116,4 @@ def _explain(entry: Entry) -> None:
         for field in entry.fields:
             table.add_row(field.name, Text(field.default or "(must be given)"), Text(field.meaning))
         out().print("", table, sep="\n")
-    out().print(Text(f'\nWrite: --method "{usage(entry)}"\n'), soft_wrap=True)
+    out().print(Text(f'\nWrite: {row.option} "{usage(entry)}"\n'), soft_wrap=True)

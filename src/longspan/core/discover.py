@@ -35,6 +35,8 @@ class Seam:
     """The seam whose methods hold these as a field named `key`; empty: chosen by itself."""
     host: str = ""
     """The method of `part_of` that any of these becomes one through."""
+    option: str = "--method"
+    """The option of the command line that its methods are written in."""
 
 
 SEAMS = (
@@ -44,6 +46,13 @@ SEAMS = (
     Seam("kv", "kv", "what happens to stored tokens", defines="open"),
     Seam("draft", "draft", "who guesses the next tokens, for the model to check several at once", defines="open"),
     Seam("prune", "prune", "which tokens of a prompt are read at all", defines="choose"),
+    Seam(
+        "embed",
+        "embed",
+        "how an encoder reads passages longer than it was trained on",
+        defines="reach",
+        option="--embed-method",
+    ),
     Seam("score", "kv/evict", "which tokens eviction keeps", part_of="kv", host="eviction"),
     Seam("split", "kv/split", "how eviction divides its budget over heads and layers", part_of="kv"),
 )

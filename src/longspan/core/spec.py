@@ -10,13 +10,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 from longspan.core.discover import ROOT, SEAMS, Entry, entries, seam
 from longspan.core.errors import InputError
 from longspan.core.nearest import choices
 from longspan.core.setting import read, write
 
+T = TypeVar("T")
 CHOSEN = tuple(row.key for row in SEAMS if not row.part_of)
 """The seams that a method string names; the others are parts of these."""
 PARTS = {row.key for row in SEAMS}
@@ -61,6 +62,16 @@ def parse(text: str, *, root: Path = ROOT) -> dict[str, object]:
             raise InputError(f"{key}= is given twice in {text!r}: name one method for it")
         built[key] = build(key, spec, root=root)
     return built
+
+
+def parse_into(kind: type[T], text: str) -> T:
+    """Build a value with a field per seam from a method string; raises InputError for a seam it has no field for."""
+    chosen: dict[str, Any] = parse(text)
+    here = [field.name for field in dataclasses.fields(cast(Any, kind))]
+    for key in chosen:
+        if key not in here:
+            raise InputError(f"{key}= belongs to {seam(key).option}; here are {', '.join(here)}")
+    return kind(**chosen)
 
 
 def build(key: str, text: str, *, root: Path = ROOT) -> object:

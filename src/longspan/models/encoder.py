@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,17 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from longspan.models.encoding import Encoding
+
 BATCH = 4096
 "Tokens of a batch with its padding: more is not faster on a processor."
+
+
+def _as_trained() -> Encoding:
+    # Inside, because whoever only imports this module shall not wait for torch.
+    from longspan.models.encoding import Encoding
+
+    return Encoding()
 
 
 @dataclass(frozen=True)
@@ -27,8 +36,9 @@ class SentenceEncoder:
 
     folder: Path
     "Holds config.json, safetensors and the tokenizer."
-    window: int = 256
-    "Tokens read at once. A longer text is read in several windows and its vector is the mean over all its tokens."
+    encoding: Encoding = field(default_factory=_as_trained)
+    """How long texts are read. One that exceeds what is read at once is read in several windows, and its vector is the
+    mean over all its tokens: nothing is cut off."""
 
     def __post_init__(self) -> None:
         if not (self.folder / "config.json").is_file():
@@ -37,7 +47,7 @@ class SentenceEncoder:
     @cached_property
     def digest(self) -> str:
         """Sha256 of the weights, the tokenizer and the settings that change the vectors."""
-        total = hashlib.sha256(f"mean {self.window} {self._dtype}".encode())
+        total = hashlib.sha256(f"mean {self.encoding!r} {self._dtype}".encode())
         for path in sorted([*self.folder.glob("*.json"), *self.folder.glob("*.safetensors")]):
             with path.open("rb") as file:
                 total.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
@@ -52,7 +62,7 @@ class SentenceEncoder:
         sums = torch.zeros(len(texts), model.config.hidden_size)
         lengths = torch.zeros(len(texts), 1)
         done = 0
-        for batch in batches([len(window) for window in windows]):
+        for batch in self._batches([len(window) for window in windows]):
             states = self._sum_of_states([windows[item] for item in batch])
             owner = torch.tensor([owners[item] for item in batch])
             sums.index_add_(0, owner, states)
@@ -66,21 +76,43 @@ class SentenceEncoder:
         """Return the token ids of every window and the text each belongs to."""
         if not texts:
             return [], []
-        tokens = self._tokenizer(list(texts), truncation=True, max_length=self.window, return_overflowing_tokens=True)
+        reach = self.encoding.embed.reach(self._trained)
+        tokens = self._tokenizer(
+            list(texts), truncation=True, max_length=reach, return_overflowing_tokens=True, verbose=False
+        )
         return tokens["input_ids"], tokens["overflow_to_sample_mapping"]
+
+    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Yield batches of windows, those beyond the trained window apart: the others do not depend on them."""
+        for beyond in (True, False):
+            chosen = [item for item, length in enumerate(lengths) if (length > self._trained) is beyond]
+            for batch in batches([lengths[item] for item in chosen]):
+                yield [chosen[item] for item in batch]
 
     def _sum_of_states(self, windows: list[list[int]]) -> torch.Tensor:
         """Return the sum of the last states over each window's own tokens, [windows, dimensions]."""
         import torch
+
+        from longspan.models import far
 
         device = self._model.device
         longest = max(map(len, windows))
         ids = torch.tensor([window + [0] * (longest - len(window)) for window in windows], device=device)
         mask = torch.tensor([[1] * len(window) + [0] * (longest - len(window)) for window in windows], device=device)
         with torch.inference_mode():
-            states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+            if longest > self._trained:
+                states = far.read(self._model, self.encoding, ids, mask)
+            else:
+                states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
             total: torch.Tensor = (states.float() * mask[..., None]).sum(1).cpu()
         return total
+
+    @cached_property
+    def _trained(self) -> int:
+        """Tokens of the window the encoder was trained on."""
+        from longspan.models import far
+
+        return far.window_of(self._model)
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -94,6 +126,8 @@ class SentenceEncoder:
         from transformers import AutoModel
         from transformers.utils import logging as transformers_logging
 
+        from longspan.models import far
+
         logging: Any = transformers_logging
 
         bars = logging.is_progress_bar_enabled()
@@ -105,6 +139,7 @@ class SentenceEncoder:
         finally:
             if bars:
                 logging.enable_progress_bar()
+        far.check(model, self.encoding)
         return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
     @cached_property

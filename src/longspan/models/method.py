@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
-from longspan.core.spec import parse
+from longspan.core.spec import parse_into
 from longspan.core.types import Drafter, KVPolicy, Pattern, PositionMap, Prune, Spectrum
 from longspan.draft import plain as draft
 from longspan.kv.full import Full
@@ -32,8 +32,7 @@ class Method:
 
         Raises InputError for an unknown name or field, naming what exists and the nearest match.
         """
-        choices: dict[str, Any] = parse(text)
-        return cls(**choices)
+        return parse_into(cls, text)
 
     @property
     def rotates_on_write(self) -> bool:

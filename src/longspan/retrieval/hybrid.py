@@ -16,7 +16,7 @@ from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
 from longspan.retrieval import dense
 from longspan.retrieval.bm25 import BM25
-from longspan.retrieval.passage import SIZE, Passage, Source, passages
+from longspan.retrieval.passage import SIZE, Passage, Source, limit_of, passages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DEPTH = 100
 "Passages of each ranking that are fused, or more when more are asked for."
-LAYOUT = "1"
+LAYOUT = "2"
 "Part of every index's key: raise it when passages, terms or files change, so that old indexes are not read."
 
 
@@ -73,7 +73,7 @@ class Index:
     ) -> Index:
         """Return the index of these sources from the archive, made and stored first when it is not there.
 
-        `size` is the words of a passage. Without an encoder only words are searched.
+        `size` is the words of a passage; the encoder says how it reads long ones. Without one only words are searched.
         """
         named = [part for source in sources for part in (source.kind, source.text)]
         key = digest_of(LAYOUT, str(size), encoder.digest if encoder else "", *named)
@@ -97,7 +97,8 @@ class Index:
         found: list[Passage] = []
         for number, source in enumerate(sources):
             progress("cut", number, len(sources), "documents")
-            found += passages(source.text, source=number, code=source.kind == "code", size=size)
+            code = source.kind == "code"
+            found += passages(source.text, source=number, code=code, size=size, limit=limit_of(size))
         if not found:
             raise InputError("nothing to search: the documents hold no text. Name others.")
         progress("cut", len(sources), len(sources), "documents")

@@ -13,7 +13,7 @@ from longspan.retrieval.sentence import Unit, units
 SIZE = 100
 "Words of a passage: about 160 word pieces, inside the 256 that small sentence encoders read at once."
 LIMIT = 2000
-"Characters no passage exceeds, whatever it is made of."
+"Characters no passage of that size exceeds, whatever it is made of."
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{1,2}|[^\W_]{1,16}")
 
 
@@ -43,6 +43,11 @@ class Passage:
     def of(self, text: str) -> str:
         """Return the passage's characters, given the text of its source."""
         return text[self.start : self.end]
+
+
+def limit_of(size: int) -> int:
+    """Return the characters that no passage of `size` words exceeds: more for larger ones, never fewer."""
+    return LIMIT * max(size, SIZE) // SIZE
 
 
 def words(text: str) -> int:

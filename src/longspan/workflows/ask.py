@@ -22,6 +22,7 @@ from longspan.models.notify import Notify, unheard
 from longspan.plan.machine import peak_memory
 from longspan.plan.routes import NAMES, Request, Route, choose, retrieve_budget, routes, stream_settings
 from longspan.retrieval import Index, Packed, pack
+from longspan.retrieval.passage import SIZE
 from longspan.workflows import evidence
 from longspan.workflows.evidence import Evidence
 from longspan.workflows.prompt import Prompt, around, heading, named, prompt, wholes
@@ -52,10 +53,14 @@ class Settings:
     """Tokens of the answer at most."""
     effective: int = 0
     """Tokens up to which the model is known to work, 0: unknown."""
+    passage_words: int = SIZE
+    """Words of a passage that retrieval finds."""
 
     def __post_init__(self) -> None:
         if self.route not in ("auto", *NAMES):
             raise InputError(f"no route named {self.route!r}: {choices(self.route, ['auto', *NAMES])}")
+        if self.passage_words < 1:
+            raise InputError(f"passages of {self.passage_words} words hold nothing: give at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,7 @@ class Ask:
 
         The index that `retrieve` builds is kept in the archive for the next question."""
         asked_at = time.perf_counter()
-        packed = self._retrieve(archive, encoder, listener.progress) if route.name == "retrieve" else []
+        packed = self._retrieve(archive, encoder, listener) if route.name == "retrieve" else []
         began = time.perf_counter()
         pieces = [piece.passage for piece in packed]
         asked = prompt(self.model, self.question, self.documents, pieces) if packed else self._whole
@@ -204,10 +209,19 @@ class Ask:
         """The prompt that shows all of every document."""
         return prompt(self.model, self.question, self.documents, wholes(self.documents))
 
-    def _retrieve(self, archive: Archive, encoder: Encoder | None, progress: Progress) -> list[Packed]:
-        index = Index.build(self.documents, encoder, archive=archive, progress=progress)
+    def _retrieve(self, archive: Archive, encoder: Encoder | None, listener: Listener) -> list[Packed]:
+        size, budget = self.settings.passage_words, self.request.retrieve_budget
+        index = Index.build(self.documents, encoder, archive=archive, size=size, progress=listener.progress)
         hits = index.search(self.question, HITS)
-        return pack(hits, self.documents, budget=self.request.retrieve_budget, count=self.model.count, each=HEADING)
+        if hits:
+            best = hits[0].passage
+            tokens = self.model.count(best.of(self.documents[best.source].text))
+            if tokens + HEADING > budget:
+                listener.on_remark(
+                    f"the best passage has {tokens:,} tokens and {budget:,} are read: only its beginning is; "
+                    "ask for shorter passages to have what matters found"
+                )
+        return pack(hits, self.documents, budget=budget, count=self.model.count, each=HEADING)
 
     def _method(self, route: Route) -> str:
         return self.settings.method or (stream_settings(self.model.window).method if route.name == "stream" else "")
