@@ -28,10 +28,11 @@ from longspan.retrieval.passage import passages
 
 METHODS = ["embed=parallel", "embed=parallel:window=512", "embed=interpolated", "embed=grouped", "embed=recurrent"]
 PIECES = "pieces of 100 words, the best one"
-ANIMALS = (
-    "heron otter badger lynx falcon beaver walrus gecko ferret magpie camel lobster parrot donkey spider salmon "
-    "hamster pelican leopard tortoise"
-).split()
+KEEPERS = """
+    heron otter badger lynx falcon beaver walrus gecko ferret magpie
+    camel lobster parrot donkey spider salmon hamster pelican leopard tortoise
+"""
+NAMES = KEEPERS.split()
 
 
 def fact(animal: str, random: Random) -> str:
@@ -43,10 +44,10 @@ def planted(tokenizer: transformers.PreTrainedTokenizerBase, length: int, seed: 
     text = "\n\n".join(topics[name] for name in sorted(topics))
     starts = [start for start, _ in tokenizer(text, return_offsets_mapping=True, verbose=False)["offset_mapping"][1:-1]]
     random, found = Random(seed), []
-    for number, animal in enumerate(ANIMALS):
+    for number, animal in enumerate(NAMES):
         needle = fact(animal, random)
         room = length - 2 - len(tokenizer.encode(needle, add_special_tokens=False))
-        first = number * (len(starts) // len(ANIMALS))
+        first = number * (len(starts) // len(NAMES))
         place = first + random.randrange(room // 2, room)
         found.append(text[starts[first] : starts[place]] + needle + text[starts[place] : starts[first + room]])
     return found
@@ -71,10 +72,10 @@ def main() -> None:
     options = parser.parse_args()
     folder, lengths = ensure(options.model), [int(length) for length in options.lengths.split(",")]
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    asked = [f"Which number opens the {animal} keeper's locker?" for animal in ANIMALS]
+    asked = [f"Which number opens the {animal} keeper's locker?" for animal in NAMES]
     print(
         f"{folder.name}; {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads; "
-        f"torch {torch.__version__}; right passage first of {len(ANIMALS)}, seconds to encode"
+        f"torch {torch.__version__}; right passage first of {len(NAMES)}, seconds to encode"
     )
     print(f"{'':36}" + "".join(f"{length:>16,}" for length in lengths))
     for method in [*options.methods.split(";"), PIECES]:
@@ -84,8 +85,8 @@ def main() -> None:
             documents = planted(tokenizer, length, options.seed)
             began = time.perf_counter()
             near = scores(encoder, documents, questions, pieces=method == PIECES)
-            right = int((near.argmax(1) == np.arange(len(ANIMALS))).sum())
-            cells.append(f"{right / len(ANIMALS):>8.0%}{time.perf_counter() - began:>6.1f} s")
+            right = int((near.argmax(1) == np.arange(len(NAMES))).sum())
+            cells.append(f"{right / len(NAMES):>8.0%}{time.perf_counter() - began:>6.1f} s")
         print(f"{method:36}" + "".join(cells), flush=True)
 
 
