@@ -14,8 +14,8 @@ from typing import Any
 
 
 def cell(found: dict[str, Any]) -> str:
-    """Perplexity, needles and cost of one method at one length."""
-    needles = f"{round(found['found'] * found['needles'])}/{found['needles']}"
+    """Perplexity, needles, the loss on them, and cost of one method at one length."""
+    needles = f"{round(found['found'] * found['needles'])}/{found['needles']}, {found['needle_loss']:.2f}"
     return f"{found['perplexity']:.3g}; {needles}; {found['seconds']:.3g} s; {found['nbytes'] / 2**20:.3g} MiB"
 
 

@@ -31,7 +31,7 @@ def model(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def at_home(tmp_path, monkeypatch):
     monkeypatch.setenv("LONGSPAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(ask_module, "_encoder", lambda progress: None)
+    monkeypatch.setattr(ask_module, "_encoder", lambda encoding, progress: None)
     (tmp_path / "a.txt").write_text(topics["continue"].strip())
     (tmp_path / "b.txt").write_text(topics["break"].strip())
     (tmp_path / "long.txt").write_text(topics["function"] + topics["class"])

@@ -56,7 +56,7 @@ def print_result(result: dict[str, Any]) -> None:
 
     if "standings" in result:
         _table("perplexity of the last tokens", result["standings"], _perplexity)
-        _table("needles found, of 100", result["standings"], _needles)
+        _table("needles found, of 100, and loss on a token of their values", result["standings"], _needles)
         _table("seconds to read a piece, and MiB stored of it", result["standings"], _cost)
         _against(result["standings"], result["length"])
         for method, why in result["verdicts"].items():
@@ -123,7 +123,7 @@ def _against(standings: Sequence[dict[str, Any]], length: int) -> None:
         "agreement within",
         f"perplexity at {short(length)}",
         "p",
-        "needles beyond",
+        "loss on needles beyond",
         "p",
     ):
         table.add_column(title, justify="right")
@@ -135,8 +135,8 @@ def _against(standings: Sequence[dict[str, Any]], length: int) -> None:
             f"{', '.join(agreed)} %",
             f"{100 * math.expm1(each['loss']['difference']):+.1f} %",
             f"{each['loss']['p']:.3f}",
-            f"{100 * each['found']['difference']:+.0f}",
-            f"{each['found']['p']:.3f}",
+            f"{each['needles']['difference']:+.2f}",
+            f"{each['needles']['p']:.3f}",
         )
     out().print(table)
 
@@ -153,7 +153,9 @@ def _number(perplexity: float) -> str:
 def _needles(cell: dict[str, Any]) -> str:
     bounds = cell["found_interval"]
     return (
-        f"{100 * cell['found']:.0f} ({100 * bounds['low']:.0f}-{100 * bounds['high']:.0f})" if cell["needles"] else ""
+        f"{100 * cell['found']:.0f} ({100 * bounds['low']:.0f}-{100 * bounds['high']:.0f}) {cell['needle_loss']:.2f}"
+        if cell["needles"]
+        else ""
     )
 
 

@@ -23,7 +23,9 @@ def trials(method, losses, found=(True, False), **more):
             tokens = (1, 2, 3, 4) if loss < 7 else (1, 9, 9, 9)
             made.append(Trial(kind="text", loss=loss + noise, likeliest=tokens, right=False, **common, **more))
             right = found[length > WINDOW]
-            made.append(Trial(kind="needle", loss=0.5, likeliest=(5,), right=right, **common))
+            made.append(
+                Trial(kind="needle", loss=(0.3 if right else 2.0) + noise, likeliest=(5,), right=right, **common)
+            )
     return made
 
 
@@ -35,7 +37,7 @@ def chosen(**methods):
     return choose(found, WINDOW, LENGTH), found
 
 
-def test_the_method_that_finds_most_needles_is_chosen_and_of_equals_the_lower_perplexity():
+def test_the_method_that_is_surest_of_needles_is_chosen_and_of_equals_the_lower_perplexity():
     choice, _ = chosen(blind=({**GOOD, 200: 2.5}, (True, False)), finds=(GOOD, (True, True)))
     assert choice.method == "finds"
     assert "12 of 12 needles beyond the window (as trained 0)" in choice.why
@@ -69,7 +71,7 @@ def test_a_gain_that_chance_alone_gives_is_none():
 def test_fewer_needles_than_before_are_no_help():
     every = trials("", {**PLAIN, 200: 2.9}, (True, True)) + trials("blind", GOOD, (True, False))
     choice = choose(standings(every, WINDOW), WINDOW, LENGTH)
-    assert choice.verdicts["blind"] == "it finds fewer needles beyond the window than the model as trained"
+    assert choice.verdicts["blind"] == "it is less sure of needles beyond the window than the model as trained"
 
 
 def test_a_method_that_could_not_be_run_says_so():
@@ -91,11 +93,13 @@ def test_cells_hold_perplexity_intervals_needles_and_agreement():
     assert good.loss.difference == pytest.approx(2.8 - 8.0)
     assert good.loss.p == pytest.approx(2 / 2**PIECES)
     assert good.cut == pytest.approx(2.8 - 2.9)
-    assert good.beyond(WINDOW) == (12, 12)
+    assert good.beyond(WINDOW)[:2] == (12, 12)
+    assert good.beyond(WINDOW)[2] == cell.needle_loss == pytest.approx(0.3 + noise)
+    assert good.needles.difference == pytest.approx(-1.7)
 
 
 def test_p_values_are_corrected_for_the_number_of_methods():
     _, one = chosen(a=(GOOD, (True, True)))
     _, two = chosen(a=(GOOD, (True, True)), b=(GOOD, (True, True)))
     assert two[1].loss.p == pytest.approx(2 * one[1].loss.p)
-    assert two[1].found.p == pytest.approx(2 * one[1].found.p)
+    assert two[1].needles.p == pytest.approx(2 * one[1].needles.p)

@@ -26,10 +26,10 @@ class Choice:
 
 
 def choose(standings: Sequence[Standing], window: int, length: int) -> Choice:
-    """Choose among the methods that help the one that finds most needles, of equals the one of the lowest perplexity.
+    """Choose among the methods that help the one surest of needles beyond the window; without needles, by perplexity.
 
     A method helps that leaves short texts alone, reads `length` tokens no worse than the last `window` of them alone,
-    and finds more needles beyond the window, or expects the longest texts better, than the model as it was trained.
+    and is surer of needles beyond the window, or expects the longest texts better, than the model as it was trained.
     """
     plain = next(each for each in standings if each.method == TRAINED)
     verdicts = {each.method: verdict(each, window, length) for each in standings if each.method != TRAINED}
@@ -37,7 +37,7 @@ def choose(standings: Sequence[Standing], window: int, length: int) -> Choice:
     if not helping:
         reasons = "; ".join(f"{method}: {why}" for method, why in verdicts.items())
         return Choice("", f"nothing helps at {length:,} tokens. {reasons}", verdicts)
-    best = min(helping, key=lambda each: (-each.beyond(window)[0], each.at(length).perplexity))
+    best = min(helping, key=lambda each: (each.beyond(window)[2], each.at(length).perplexity))
     return Choice(best.method, _praise(best, plain, window, length), verdicts)
 
 
@@ -52,22 +52,21 @@ def verdict(standing: Standing, window: int, length: int) -> str:
             f"perplexity at {length:,} tokens is {_percent(standing.cut)} above that of the model as trained which "
             f"reads only the last {window:,}"
         )
-    fewer = standing.found.difference < 0 and standing.found.p < LEVEL
-    if fewer:
-        return "it finds fewer needles beyond the window than the model as trained"
-    more = standing.found.difference > 0 and standing.found.p < LEVEL
-    if not more and not (standing.loss.difference < 0 and standing.loss.p < LEVEL):
+    if standing.needles.difference > 0 and standing.needles.p < LEVEL:
+        return "it is less sure of needles beyond the window than the model as trained"
+    if not any(each.difference < 0 and each.p < LEVEL for each in (standing.needles, standing.loss)):
         return "no gain over the model as trained that chance alone would not give"
     return ""
 
 
 def _praise(best: Standing, plain: Standing, window: int, length: int) -> str:
-    (found, asked), (before, _) = best.beyond(window), plain.beyond(window)
+    (found, asked, loss), (before, _, worse) = best.beyond(window), plain.beyond(window)
     inside = [cell for cell in best.cells if cell.agreement is not None]
     agreement = min((cell.agreement for cell in inside if cell.agreement is not None), default=1.0)
     return (
-        f"it finds {found} of {asked} needles beyond the window (as trained {before}), perplexity at {length:,} tokens "
-        f"is {best.at(length).perplexity:,.2f} (as trained {plain.at(length).perplexity:,.2f}), within the window it "
+        f"it finds {found} of {asked} needles beyond the window (as trained {before}) and loses {loss:.2f} on a token "
+        f"of them (as trained {worse:.2f}), perplexity at {length:,} tokens is {best.at(length).perplexity:,.2f} "
+        f"(as trained {plain.at(length).perplexity:,.2f}), within the window it "
         f"changes by {best.short_percent:+.1f} %, and greedy decoding there agrees in at least "
         f"{100 * agreement:.0f} % of tokens"
     )

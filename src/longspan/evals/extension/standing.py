@@ -30,6 +30,8 @@ class Cell:
     """Share of the needles whose value greedy decoding writes."""
     found_interval: Interval
     needles: int
+    needle_loss: float
+    """Mean loss on the tokens of the needles' values; 0 where there are no needles."""
     agreement: float | None
     """Share of the expected tokens of pieces at which the likeliest is that of the model as trained; None beyond the
     window."""
@@ -54,8 +56,8 @@ class Standing:
     """How much its loss at the longest length is greater than that of the model as trained on the last window alone."""
     loss: Paired
     """Its loss at the longest length less that of the model as trained; p corrected by Holm for the methods."""
-    found: Paired
-    """Needles beyond the window that it finds and the model as trained does not, p likewise."""
+    needles: Paired
+    """Its loss on needles' values beyond the window less that of the model as trained, p likewise."""
 
     @property
     def short_percent(self) -> float:
@@ -71,10 +73,12 @@ class Standing:
         """Its cell of a length."""
         return next(cell for cell in self.cells if cell.length == length)
 
-    def beyond(self, window: int) -> tuple[int, int]:
-        """Needles found and asked beyond the window."""
+    def beyond(self, window: int) -> tuple[int, int, float]:
+        """Needles found and asked beyond the window, and the mean loss on their values."""
         cells = [cell for cell in self.cells if cell.length > window]
-        return sum(round(cell.found * cell.needles) for cell in cells), sum(cell.needles for cell in cells)
+        asked = sum(cell.needles for cell in cells)
+        loss = sum(cell.needle_loss * cell.needles for cell in cells) / asked if asked else 0.0
+        return sum(round(cell.found * cell.needles) for cell in cells), asked, loss
 
 
 def standings(trials: Sequence[Trial], window: int) -> list[Standing]:
@@ -82,10 +86,10 @@ def standings(trials: Sequence[Trial], window: int) -> list[Standing]:
     by_method = {method: _keyed(trials, method) for method in dict.fromkeys(trial.method for trial in trials)}
     plain = by_method.pop(TRAINED)
     made = [_standing(method, own, plain, window) for method, own in by_method.items()]
-    losses, founds = holm([each.loss.p for each in made]), holm([each.found.p for each in made])
+    losses, needles = holm([each.loss.p for each in made]), holm([each.needles.p for each in made])
     corrected = [
-        replace(each, loss=replace(each.loss, p=loss), found=replace(each.found, p=found))
-        for each, loss, found in zip(made, losses, founds, strict=True)
+        replace(each, loss=replace(each.loss, p=loss), needles=replace(each.needles, p=needle))
+        for each, loss, needle in zip(made, losses, needles, strict=True)
     ]
     return [_standing(TRAINED, plain, plain, window), *corrected]
 
@@ -117,13 +121,13 @@ def _standing(method: str, own: Keyed, plain: Keyed, window: int) -> Standing:
         fmean(b - a for a, b in short) if short else 0.0,
         fmean(cut) if cut else 0.0,
         _paired([losses for _, losses in far]),
-        _paired([(float(plain[key].right), float(own[key].right)) for key in hidden]),
+        _paired([(_loss(plain[key]), _loss(own[key])) for key in hidden]),
     )
 
 
 def _cell(own: Keyed, plain: Keyed, length: int, window: int) -> Cell:
     pieces = [key for key in own if key[:2] == ("text", length)]
-    hidden = [own[key].right for key in own if key[:2] == ("needle", length)]
+    hidden = [own[key] for key in own if key[:2] == ("needle", length)]
     losses = [_loss(own[key]) for key in pieces]
     bounds = interval(losses, span=Interval(0.0, WORST)) if losses else Interval(0.0, WORST)
     same = [a == b for key in pieces for a, b in zip(own[key].likeliest, plain[key].likeliest, strict=False)]
@@ -132,9 +136,10 @@ def _cell(own: Keyed, plain: Keyed, length: int, window: int) -> Cell:
         math.exp(fmean(losses)) if losses else math.nan,
         Interval(math.exp(bounds.low), math.exp(bounds.high)),
         len(losses),
-        fmean(hidden) if hidden else 0.0,
-        interval([float(right) for right in hidden]) if hidden else UNIT,
+        fmean(trial.right for trial in hidden) if hidden else 0.0,
+        interval([float(trial.right) for trial in hidden]) if hidden else UNIT,
         len(hidden),
+        fmean(_loss(trial) for trial in hidden) if hidden else 0.0,
         fmean(same) if same and length <= window else None,
         median(own[key].seconds for key in pieces),
         max(own[key].nbytes for key in pieces),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -33,14 +34,14 @@ def paint_perplexity(standings: Sequence[Standing], window: int) -> Callable[[Ax
 
 
 def paint_needles(standings: Sequence[Standing], window: int) -> Callable[[Axes], None]:
-    """Share of the needles found; higher is better."""
+    """Loss on the tokens of the needles' values; lower is better."""
 
     def paint(axes: Axes) -> None:
         asked = [replace(each, cells=tuple(cell for cell in each.cells if cell.needles)) for each in standings]
         asked = [each for each in asked if each.cells]
-        _curves(axes, asked, lambda cell: 100 * cell.found, None)
-        axes.set(ylim=(-3, 103))
-        _finish(axes, asked, window, "needles found, %")
+        _curves(axes, asked, lambda cell: cell.needle_loss, None)
+        axes.axhline(math.log(10), color="#999999", linewidth=0.8, linestyle=":")
+        _finish(axes, asked, window, "loss on a token of the needles (dotted: a guess among ten digits)")
 
     return paint
 
