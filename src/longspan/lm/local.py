@@ -105,6 +105,25 @@ class Local:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
+    async def log_probs(self, messages: Sequence[Message], replies: Sequence[str]) -> list[float]:
+        """The natural logarithm of each reply's probability after the messages, which are read once.
+
+        A method that cannot forget a reply reads them again for each. InputError for an empty reply, OverLength where
+        the prompt and the longest reply exceed the window.
+        """
+        from longspan.decode.rating import rate
+
+        first, rest = self._prompt(messages)
+        told = [self._model.encode(reply) for reply in replies]
+        longest = max(map(len, told), default=0)
+        if len(first) + len(rest) + longest > self.window:
+            raise OverLength(self.name, window=self.window, tokens=len(first) + len(rest), max_tokens=longest)
+
+        def run() -> list[float]:
+            return rate(self._model, self._method, [first, rest], told, progress=self._progress)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
     def _restore(self, session: Session, prompt: Sequence[int]) -> int:
         """Take over what is known of a prompt's beginning: how many tokens."""
         known = self._reuse.find(self._salt(session), prompt) if self._reuse is not None else None
