@@ -8,7 +8,8 @@
 A method that decides at the end of a prompt is given what one dense session has read, and only its last tokens are read
 again for it (`Session.fork`): its store holds then what it would hold had it read all of the text itself. Methods that
 change how a prompt is read, or that learn from all of its queries, read every text themselves. A question comes either
-after the text was compressed (agnostic) or before (aware). An answer is right where greedy decoding writes all of it.
+after the text was compressed (agnostic) or before (aware). An answer is right where greedy decoding writes all of it;
+the table has the loss on a token of the answers in brackets, for a small model is seldom right and may still be near.
 What was found is kept in the folder: the same command goes on where it stopped.
 """
 
@@ -189,12 +190,14 @@ def expected(session: Session, tokens: tuple[int, ...], scored: int, *, single: 
 
 def agnostic(text: Text, way: Way, method: str, reading: Reading, following: tuple[int, ...]) -> dict[str, Any]:
     """Bytes of the compressed text, what it expects to follow, and its needles asked for one after the other."""
-    found: dict[str, Any] = {"right": []}
+    found: dict[str, Any] = {"right": [], "losses": []}
     session = text.opened(way, method)
     found["nbytes"] = session.nbytes()
     try:
         for needle in reading.needles:
-            found["right"].append(expected(session, needle.tokens, needle.scored, single=way.single)[1])
+            loss, right = expected(session, needle.tokens, needle.scored, single=way.single)
+            found["right"].append(right)
+            found["losses"].append(loss)
             try:
                 session.rewind(len(needle.tokens) - 1)
             except NotRewindable:
@@ -210,7 +213,8 @@ def agnostic(text: Text, way: Way, method: str, reading: Reading, following: tup
 def aware(text: Text, way: Way, method: str, tail: tuple[int, ...], scored: int) -> dict[str, Any]:
     """A needle whose question, but for its last token, is read before the text is compressed."""
     with closing(text.opened(way, method)) as session:
-        return {"right": [expected(session, tail, scored, single=way.single)[1]]}
+        loss, right = expected(session, tail, scored, single=way.single)
+        return {"right": [right], "losses": [loss]}
 
 
 def quality(model: Model, journal: Journal, length: int, documents: int, needles: int, only: str) -> None:
@@ -330,15 +334,15 @@ def table(journal: Journal, length: int) -> None:
         if not held:
             continue
         cells.append(f"{100 * statistics.fmean(held) / statistics.fmean(whole):.0f} %")
-        right = {
-            (task, mode): [r for k, v in mine.items() if k.startswith(f"quality {task} {mode}") for r in v["right"]]
+        asked = {
+            (task, mode): [v for k, v in mine.items() if k.startswith(f"quality {task} {mode}")]
             for task in ("needle", "key_value")
             for mode in ("agnostic", "aware")
         }
         losses = [v["loss"] for v in mine.values() if "loss" in v]
-        cells += [_share(right[task, "agnostic"]) for task in ("needle", "key_value")]
+        cells += [_answers(asked[task, "agnostic"]) for task in ("needle", "key_value")]
         cells.append(f"{math.exp(statistics.fmean(losses)):.2f}" if losses else "")
-        cells += [_share(right[task, "aware"]) for task in ("needle", "key_value")]
+        cells += [_answers(asked[task, "aware"]) for task in ("needle", "key_value")]
         spent = rows.get(f"cost {label}")
         cells += [f"{spent['prefill_tok_s']:,.0f}", f"{spent['decode_tok_s']:.1f}"] if spent else ["", ""]
         print("| " + " | ".join(cells) + " |")
@@ -359,8 +363,11 @@ def _table_of_families(rows: dict[str, Any]) -> None:
         )
 
 
-def _share(right: list[bool]) -> str:
-    return f"{sum(right)}/{len(right)}" if right else ""
+def _answers(found: list[dict[str, Any]]) -> str:
+    """How many are written by greedy decoding, and the mean loss on their tokens."""
+    right = [each for value in found for each in value["right"]]
+    losses = [each for value in found for each in value["losses"]]
+    return f"{sum(right)}/{len(right)} ({statistics.fmean(losses):.2f})" if right else ""
 
 
 def main() -> None:
