@@ -1,11 +1,11 @@
-"""What ways of reading long passages find: one planted fact in each of 20 passages, the right passage first or not.
+"""What ways of reading long passages find: 20 passages, twelve words of the second half of each, which is nearest?
 
     python benchmarks/embedders.py                    # MiniLM, passages of 512 to 4,096 tokens of Python's reference
     python benchmarks/embedders.py --methods "embed=grouped;embed=parallel:window=128" --lengths 1024
 
-Every passage holds a fact of its own in its second half, at another place in each. Each of the 20 questions asks for
-one; a method scores where the nearest vector is that of the passage with the fact. Guessing scores 5 %. The last row
-does not read long passages at all: they are cut to 100 words, as `longspan ask` does, and the best piece counts.
+The question's words stand in the passage as they are, so the vector of the right passage should lie near. A method
+scores where it is the nearest of all; guessing scores 5 %. The last two rows read no long passages: one cuts them off
+after the encoder's window, the other cuts them to pieces of 100 words, as `longspan ask` does, and takes the best.
 """
 
 from __future__ import annotations
@@ -27,30 +27,26 @@ from longspan.models.encoding import Encoding
 from longspan.retrieval.passage import passages
 
 METHODS = ["embed=parallel", "embed=parallel:window=512", "embed=interpolated", "embed=grouped", "embed=recurrent"]
+WORDS = 12
+"""Of a question."""
+CUT = "cut off at the window"
 PIECES = "pieces of 100 words, the best one"
-KEEPERS = """
-    heron otter badger lynx falcon beaver walrus gecko ferret magpie
-    camel lobster parrot donkey spider salmon hamster pelican leopard tortoise
-"""
-NAMES = KEEPERS.split()
+PASSAGES = 20
 
 
-def fact(animal: str, random: Random) -> str:
-    return f" The {animal} keeper's locker opens with the number {random.randrange(1000, 9999)}. "
-
-
-def planted(tokenizer: transformers.PreTrainedTokenizerBase, length: int, seed: int) -> list[str]:
-    """A passage of `length` tokens, the two around it included, for each animal."""
+def planted(tokenizer: transformers.PreTrainedTokenizerBase, length: int, seed: int) -> tuple[list[str], list[str]]:
+    """Passages of `length` tokens, the two around them included, and words of the second half of each."""
     text = "\n\n".join(topics[name] for name in sorted(topics))
-    starts = [start for start, _ in tokenizer(text, return_offsets_mapping=True, verbose=False)["offset_mapping"][1:-1]]
-    random, found = Random(seed), []
-    for number, animal in enumerate(NAMES):
-        needle = fact(animal, random)
-        room = length - 2 - len(tokenizer.encode(needle, add_special_tokens=False))
-        first = number * (len(starts) // len(NAMES))
-        place = first + random.randrange(room // 2, room)
-        found.append(text[starts[first] : starts[place]] + needle + text[starts[place] : starts[first + room]])
-    return found
+    spans = tokenizer(text, return_offsets_mapping=True, verbose=False)["offset_mapping"][1:-1]
+    random, found, asked = Random(seed), [], []
+    for number in range(PASSAGES):
+        first = number * (len(spans) // PASSAGES)
+        passage = text[spans[first][0] : spans[first + length - 3][1]]
+        words = passage[len(passage) // 2 :].split()[1:-1]
+        at = random.randrange(len(words) - WORDS)
+        found.append(passage)
+        asked.append(" ".join(words[at : at + WORDS]))
+    return found, asked
 
 
 def scores(encoder: SentenceEncoder, documents: Sequence[str], questions: np.ndarray, *, pieces: bool) -> np.ndarray:
@@ -72,21 +68,23 @@ def main() -> None:
     options = parser.parse_args()
     folder, lengths = ensure(options.model), [int(length) for length in options.lengths.split(",")]
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    asked = [f"Which number opens the {animal} keeper's locker?" for animal in NAMES]
     print(
         f"{folder.name}; {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads; "
-        f"torch {torch.__version__}; right passage first of {len(NAMES)}, seconds to encode"
+        f"torch {torch.__version__}; right passage first of {PASSAGES}, seconds to encode"
     )
     print(f"{'':36}" + "".join(f"{length:>16,}" for length in lengths))
-    for method in [*options.methods.split(";"), PIECES]:
-        encoder = SentenceEncoder(folder, Encoding.parse("" if method == PIECES else method))
-        questions, cells = encoder.encode(asked), []
+    for method in [*options.methods.split(";"), CUT, PIECES]:
+        encoder = SentenceEncoder(folder, Encoding.parse("" if method in (CUT, PIECES) else method))
+        cells = []
         for length in lengths:
-            documents = planted(tokenizer, length, options.seed)
+            documents, asked = planted(tokenizer, length, options.seed)
+            if method == CUT:
+                documents = [document[: len(document) * encoder.window // length] for document in documents]
+            questions = encoder.encode(asked)
             began = time.perf_counter()
             near = scores(encoder, documents, questions, pieces=method == PIECES)
-            right = int((near.argmax(1) == np.arange(len(NAMES))).sum())
-            cells.append(f"{right / len(NAMES):>8.0%}{time.perf_counter() - began:>6.1f} s")
+            right = int((near.argmax(1) == np.arange(PASSAGES)).sum())
+            cells.append(f"{right / PASSAGES:>8.0%}{time.perf_counter() - began:>6.1f} s")
         print(f"{method:36}" + "".join(cells), flush=True)
 
 

@@ -73,6 +73,7 @@ def _extend(name: str, options: dict[str, Any], progress: Progress, result: dict
     from longspan.core.errors import InputError
     from longspan.evals.extension.candidates import candidates
     from longspan.evals.extension.run import search
+    from longspan.evals.search.recipe import shipped
 
     evolution = _evolution(options)
     work = begun(name, options, evolution, progress)
@@ -83,7 +84,7 @@ def _extend(name: str, options: dict[str, Any], progress: Progress, result: dict
             result["recipe"] = asdict(recipe)
             methods = [recipe.method]
         else:
-            methods = candidates(options["methods"], plan.window, plan.length)
+            methods = candidates(options["methods"], plan.window, plan.length, shipped(plan.digest, plan.length))
         result |= {"folder": str(work.folder), "methods": methods, "window": plan.window, "length": plan.length}
         if options["measure"]:
             result |= _compared(work, methods, recipe)

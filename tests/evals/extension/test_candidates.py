@@ -57,3 +57,10 @@ def test_a_method_string_stays_as_it_is():
 def test_what_extends_nothing_is_told(text, why):
     with pytest.raises(InputError, match=why):
         method_of(text, 512, 1024)
+
+
+def test_what_a_search_found_is_part_of_auto_and_is_what_its_name_means():
+    found = {"longrope": "rope=longrope:factor=2,long=1|2"}
+    assert candidates(["auto"], 8192, 16384, found)[-1] == candidates(["longrope"], 8192, 16384, found)[0]
+    assert candidates(["all"], 8192, 16384, found)[-1] == found["longrope"]
+    assert found["longrope"] not in candidates(["auto", "all"], 8192, 16384)

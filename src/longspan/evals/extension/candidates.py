@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from longspan.core.discover import entries, seam
 from longspan.core.errors import InputError
@@ -15,7 +16,8 @@ from longspan.models.method import Method
 AUTO = ("dynamic_ntk", "dynamic_yarn", "yarn", "ntk_by_parts", "longrope2", "self_extend", "rerope", "dca")
 """What `auto` compares: what its papers say works without training, exact methods before approximate ones."""
 APART = ("plain", "cache_relative", "longrope")
-"""What `all` leaves out: what extends nothing by itself, or is nothing without factors that were searched."""
+"""What `all` leaves out: what extends nothing by itself, or is nothing without factors that were searched. Where these
+were found for the model, `auto` and `all` have them."""
 TAIL = 1024
 """Tokens for a question and a reply behind windows that do not see each other."""
 REACH = 2 / 3
@@ -65,12 +67,17 @@ SETTINGS: dict[str, Fill] = {
 """What a method named alone is given; others run with their defaults."""
 
 
-def candidates(names: Sequence[str], window: int, length: int) -> list[str]:
-    """Method strings of `auto`, `all`, names and method strings; InputError for what extends nothing."""
+def candidates(
+    names: Sequence[str], window: int, length: int, shipped: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """Method strings of `auto`, `all`, names and method strings; InputError for what extends nothing.
+
+    `shipped` has by name what searches found for this model: it is part of both sets, and what the name means.
+    """
     here = [entry.name for entry in entries() if entry.seam in ("rope", "positions")]
     sets = {"auto": [name for name in AUTO if name in here], "all": [name for name in here if name not in APART]}
-    every = [each for name in names for each in sets.get(name, [name])]
-    return list(dict.fromkeys(method_of(name, window, length) for name in every))
+    every = [each for name in names for each in ([*sets[name], *shipped] if name in sets else [name])]
+    return list(dict.fromkeys(method_of(shipped.get(name, name), window, length) for name in every))
 
 
 def method_of(text: str, window: int, length: int) -> str:

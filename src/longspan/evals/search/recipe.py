@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 FILE, METHOD = "recipe.json", "method.txt"
+SHIPPED = Path(__file__).with_name("recipes")
+"""What searches on known models found, to be used without a search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +45,10 @@ class Recipe:
             part = folder / f"{name}.part"
             part.write_text(text + "\n", encoding="utf-8")
             part.replace(folder / name)
+
+
+def shipped(digest: str, length: int) -> dict[str, str]:
+    """By the name of the search, method strings that were found for these weights and for texts at least so long."""
+    read = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(SHIPPED.glob("*.json")))
+    fitting = [Recipe(**each) for each in read if each["digest"] == digest and each["length"] >= length]
+    return {each.search: each.method for each in sorted(fitting, key=lambda each: -each.length)}
