@@ -34,7 +34,7 @@ def test_bytes_are_those_of_the_kept_tokens(tape, kept_of, split, pads):
     tokens = sum(len(kept) for kept in kept_of(store, len(pads), 2).values())
     runs = len(list(store.read(text.q_BHTD, text.pos_BT)))
     assert runs <= len(pads) * 2
-    assert tokens * SLOT < store.nbytes() <= (tokens + len(pads) * 2 * ROOM) * SLOT
+    assert store.nbytes() == tokens * SLOT
     assert abs(tokens - sum(min(30, 100 - pad) for pad in pads) * 2) <= len(pads)
 
 

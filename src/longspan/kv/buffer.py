@@ -1,4 +1,4 @@
-"""Keys, values and positions in preallocated memory that grows by half: no copy per token."""
+"""Keys, values and positions in preallocated memory that grows by a share of itself: no copy per token."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ FIRST = 256
 """Slots of the first allocation at least."""
 
 
-def grown(allocated: int, needed: int, first: int = FIRST) -> int:
-    """Slots to allocate when `needed` no longer fit."""
-    return max(first, needed, allocated + allocated // 2)
+def grown(allocated: int, needed: int, first: int = FIRST, part: int = 2) -> int:
+    """Slots to allocate when `needed` no longer fit: more by one part of so many."""
+    return max(first, needed, allocated + allocated // part)
 
 
 def capacity(tokens: int, chunk: int, first: int = FIRST) -> int:
@@ -24,13 +24,18 @@ def capacity(tokens: int, chunk: int, first: int = FIRST) -> int:
 class Buffer:
     """A growing run of slots [B, G, S, D], `first` of them at least; positions are shared by the heads, [B, S]."""
 
-    def __init__(self, first: int = FIRST) -> None:
+    def __init__(self, first: int = FIRST, part: int = 2) -> None:
         self.length = 0
-        self._first = first
+        self._first, self._part = first, part
         self._capacity = 0
         self._k: Tensor
         self._v: Tensor
         self._pos: Tensor
+
+    def hold(self, k_BGSD: Tensor, v_BGSD: Tensor, pos_BS: Tensor) -> None:
+        """Take these tokens over in place of those stored, in their own memory and without room for more."""
+        self._k, self._v, self._pos = k_BGSD, v_BGSD, pos_BS
+        self.length = self._capacity = k_BGSD.shape[2]
 
     def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
         """Write tokens behind those stored."""
@@ -73,7 +78,7 @@ class Buffer:
         return sum(x.nbytes for x in (self._k, self._v, self._pos)) if self._capacity else 0
 
     def _grow(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor, needed: int) -> None:
-        self._capacity = grown(self._capacity, needed, self._first)
+        self._capacity = grown(self._capacity, needed, self._first, self._part)
         k, v = (x.new_empty(*x.shape[:2], self._capacity, x.shape[3]) for x in (k_BGTD, v_BGTD))
         pos = pos_BT.new_empty(pos_BT.shape[0], self._capacity)
         if self.length:

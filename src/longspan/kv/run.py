@@ -12,7 +12,9 @@ from longspan.core.types import EMPTY, KV
 from longspan.kv.buffer import Buffer
 
 ROOM = 128
-"""Slots allocated beyond the tokens kept."""
+"""Slots beyond the tokens kept that the first later token makes room for."""
+PART = 8
+"""Of those stored, one part of so many is the room that is made after that."""
 
 
 class Run:
@@ -21,11 +23,10 @@ class Run:
     def __init__(self, kept: KV) -> None:
         self._place = kept.rows, kept.heads
         self._shape = kept.pos_BGS.shape[:2]
-        self._buffer = Buffer(len(kept) + ROOM)
+        self._buffer = Buffer(len(kept) + ROOM, PART)
         self._new = 0
         self._holes = False
-        if len(kept):
-            self._write(kept.k_BGSD, kept.v_BGSD, kept.pos_BGS)
+        self._buffer.hold(*_as_rows(kept.k_BGSD, kept.v_BGSD, kept.pos_BGS))
 
     def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
         """Store this run's share of a call's tokens."""
@@ -33,7 +34,7 @@ class Run:
             self._holes = self._holes or bool((pos_BT == EMPTY).any())
         pos_BGT = pos_BT[:, None].expand(-1, k_BGTD.shape[1], -1)
         cut = _cut(*self._place)
-        self._write(k_BGTD[cut], v_BGTD[cut], pos_BGT[cut])
+        self._buffer.append(*_as_rows(k_BGTD[cut], v_BGTD[cut], pos_BGT[cut]))
         self._new = pos_BT.shape[1]
 
     def read(self, q_BHTD: Tensor, q_BT: Tensor) -> Iterable[KV]:
@@ -49,10 +50,6 @@ class Run:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._buffer.nbytes()
-
-    def _write(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BGT: Tensor) -> None:
-        """The buffer's positions are shared by heads: give it heads as rows."""
-        self._buffer.append(k_BGTD.flatten(0, 1)[:, None], v_BGTD.flatten(0, 1)[:, None], pos_BGT.flatten(0, 1))
 
 
 def runs(kv: KV, keep_BGS: Tensor) -> list[Run]:
@@ -86,6 +83,11 @@ def best(score_BGS: Tensor, count_BG: Tensor) -> Tensor:
     order = score_BGS.sort(dim=-1, descending=True, stable=True).indices
     chosen = torch.arange(score_BGS.shape[-1], device=order.device) < count_BG[..., None]
     return torch.zeros_like(chosen).scatter(-1, order, chosen)
+
+
+def _as_rows(k_BGTD: Tensor, v_BGTD: Tensor, pos_BGT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Heads as rows of one head, for a buffer's positions are shared by heads."""
+    return k_BGTD.flatten(0, 1)[:, None], v_BGTD.flatten(0, 1)[:, None], pos_BGT.flatten(0, 1)
 
 
 def _cut(rows: tuple[int, int] | None, heads: tuple[int, int] | None) -> tuple[slice, slice]:

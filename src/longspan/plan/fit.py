@@ -18,7 +18,7 @@ CHUNKS = (CHUNK, 512, 128)
 BLOCK = 2048
 """Tokens of an offloaded block, as kv=offload has it."""
 ROOM = 128
-"""Slots that an eviction store keeps for the tokens that follow."""
+"""Slots that an eviction store makes room for when a token follows those it keeps."""
 Goal = Literal["quality", "speed"]
 
 

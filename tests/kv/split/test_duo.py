@@ -9,7 +9,6 @@ import pytest
 from longspan.core.errors import InputError
 from longspan.kv.evict.streaming_llm import StreamingLLM
 from longspan.kv.eviction import Eviction
-from longspan.kv.run import ROOM
 from longspan.kv.split.duo import Duo
 
 SLOT = 2 * 8 * 4 + 8
@@ -57,7 +56,7 @@ def test_bytes_fall_by_what_streaming_heads_give_up(tape, heads):
         text.prompt(store, 1000, 1000)
         sizes[sparsity] = store.nbytes()
     assert sizes[0.0] == 4 * 1000 * SLOT - 3 * 1000 * 8
-    assert sizes[0.5] == 2 * (1000 + ROOM + 20 + ROOM) * SLOT
+    assert sizes[0.5] == 2 * (1000 + 20) * SLOT
 
 
 @pytest.mark.parametrize(
