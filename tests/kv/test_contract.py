@@ -16,9 +16,14 @@ import longspan.kv.split
 from longspan.core.errors import InputError
 from longspan.core.types import NotRewindable, Portable
 from longspan.kv.evict import locret
+from longspan.kv.evict.snapkv import SnapKV
 from longspan.kv.eviction import Eviction
 from longspan.kv.full import Full
+from longspan.kv.quant.integer import Integer
+from longspan.kv.quant.kivi import KIVI
 from longspan.kv.split import duo
+from longspan.kv.split.adakv import AdaKV
+from longspan.kv.split.uniform import Uniform
 from longspan.models.method import Method
 from longspan.models.session import Session
 from longspan.models.tiny import tiny
@@ -73,7 +78,12 @@ POLICIES = [
     for name, item in methods(longspan.kv)
     if hasattr(item, "open") and item is not Eviction
 ] + evictions(ROOM)
-TIGHT_ONES = evictions(TIGHT)
+KEPT = [
+    pytest.param(Eviction(SnapKV(window=8), TIGHT, split, keep), id=f"kept-{type(split).__name__}-{name}")
+    for split in (Uniform(), AdaKV())
+    for name, keep in {"integer": Integer(8, 8, 1000), "kivi": KIVI(4, 8, 1000)}.items()
+]
+TIGHT_ONES = evictions(TIGHT) + KEPT
 
 
 def text(length, seed=0):

@@ -35,6 +35,8 @@ class Seam:
     """The seam whose methods hold these as a field named `key`; empty: chosen by itself."""
     host: str = ""
     """The method of `part_of` that any of these becomes one through."""
+    like: str = ""
+    """The seam whose methods these are; empty: it has its own."""
     option: str = "--method"
     """The option of the command line that its methods are written in."""
 
@@ -55,6 +57,7 @@ SEAMS = (
     ),
     Seam("score", "kv/evict", "which tokens eviction keeps", part_of="kv", host="eviction"),
     Seam("split", "kv/split", "how eviction divides its budget over heads and layers", part_of="kv"),
+    Seam("keep", "kv", "where the tokens live that eviction keeps", part_of="kv", like="kv"),
 )
 """Every seam that is discovered; a new seam is a new row."""
 
@@ -148,7 +151,7 @@ def _entry(root: Path, path: Path) -> Entry | None:
 
 def _row(folder: str) -> Seam | None:
     """The seam of a folder: the most deeply nested one that holds it."""
-    holding = [row for row in SEAMS if f"{folder}/".startswith(f"{row.folder}/")]
+    holding = [row for row in SEAMS if f"{folder}/".startswith(f"{row.folder}/") and not row.like]
     return max(holding, key=lambda row: len(row.folder), default=None)
 
 

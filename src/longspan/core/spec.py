@@ -135,6 +135,7 @@ def _settings(text: str, rest: str) -> dict[str, str]:
 
 def _open(key: str, name: str, root: Path) -> Node:
     """The outermost method of a name: of the seam itself, or the host of a part so called."""
+    key = seam(key).like or key
     here = {entry.name: entry for entry in entries(root) if entry.seam == key}
     guests = [row for row in SEAMS if row.part_of == key and row.host in here]
     inside = {entry.name: entry for entry in entries(root) if entry.seam in [row.key for row in guests]}

@@ -255,7 +255,11 @@ class NotRewindable(RuntimeError):
 
 
 class KVPolicy(Protocol):
-    """What happens to stored tokens: settings only, state lives in the stores it opens."""
+    """What happens to stored tokens: settings only, state lives in the stores it opens.
+
+    A policy with a true `whole` gives back every token it was given, whatever the query, and can so hold the tokens
+    that another one keeps.
+    """
 
     @property
     def raw_keys(self) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from longspan.core.errors import InputError
-from longspan.core.types import EMPTY, KV, Layer, Look, Moment, NotRewindable
-from longspan.kv.full import FullStore
-from longspan.kv.run import Run, best, joined, runs
+from longspan.core.types import EMPTY, KV, KVPolicy, Layer, Look, Moment, NotRewindable, Store
+from longspan.kv.full import Full
+from longspan.kv.run import best, joined, runs
 from longspan.kv.score import Judging, Score, opened
 from longspan.kv.split.uniform import Uniform
 
@@ -35,7 +35,7 @@ class EvictionStore:
     def __init__(self, policy: Eviction, layer: Layer) -> None:
         self._policy = policy
         self._layer = layer
-        self._stores: list[FullStore] | list[Run] = [FullStore()]
+        self._stores: Sequence[Store] = [policy.keep.open(replace(layer, expected=0))]
         self._judge = opened(policy.score, layer, decoding=policy.every > 0)
         self._decoded = 0
         self._length_B = torch.zeros(1, dtype=torch.long, device=layer.device)
@@ -49,8 +49,9 @@ class EvictionStore:
             store.append(k_BGTD, v_BGTD, pos_BT)
 
     def read(self, q_BHTD: Tensor, q_BT: Tensor) -> Iterable[KV]:
-        """Return one part, or one per row or head where they hold different numbers of tokens."""
-        return [part for store in self._stores for part in store.read(q_BHTD, q_BT)]
+        """Return one part, or one per row or head where they hold different numbers of tokens, or as they are kept."""
+        for store in self._stores:
+            yield from store.read(q_BHTD, q_BT)
 
     def observe(self, look: Look) -> None:
         """Evict where the moment is one for it."""
@@ -63,6 +64,8 @@ class EvictionStore:
             self._prompt_B = self._length_B
         if self._due(look.moment, before):
             self._evict(look)
+        for store in self._stores:
+            store.observe(look)
         if look.moment == "prompt_end":
             self._judge.rest()
 
@@ -108,7 +111,7 @@ class EvictionStore:
         if torch.equal(kept_BG, stored_BG):
             return
         keep_BGS = best(score_BGS, kept_BG)
-        self._stores = runs(kv, keep_BGS)
+        self._stores = runs(kv, keep_BGS, self._layer, self._policy.keep)
         self._judge.keep(kv, keep_BGS)
         self._evicted_B = self._length_B
 
@@ -132,6 +135,10 @@ class Eviction:
     """
     split: Split = field(default_factory=Uniform)
     """How the heads share the budget."""
+    keep: KVPolicy = field(default_factory=Full)
+    """Where the tokens live that are kept: as they are, rounded (integer, kivi) or at rest (offload). Rounded ones that
+    are judged again are rounded again.
+    """
     chunks: bool = False
     """Evict after every chunk of a prompt too, not only at its end: memory stays bounded while it is read."""
     every: int = 0
@@ -148,6 +155,11 @@ class Eviction:
             raise InputError(
                 f"a budget of {self.budget} tokens leaves no choice: {type(self.score).__name__} always keeps "
                 f"{self.score.always}; give more than that"
+            )
+        if not getattr(self.keep, "whole", False):
+            raise InputError(
+                f"keep={type(self.keep).__name__.lower()} gives up, blends or chooses tokens itself, or wants keys "
+                "before rotation: give one that holds what it is given, such as integer, kivi or offload"
             )
         if self.every < 0:
             raise InputError(f"every is {self.every} tokens; give 0 (never while decoding) or more")

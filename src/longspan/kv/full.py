@@ -14,10 +14,14 @@ from longspan.kv.buffer import FIRST, Buffer
 class FullStore:
     """All tokens of a layer in the order they arrived."""
 
-    def __init__(self, expected: int = 0) -> None:
-        self._buffer = Buffer(max(FIRST, expected))
+    def __init__(self, first: int = FIRST, part: int = 2) -> None:
+        self._buffer = Buffer(first, part)
         self._holes = False
         self._new = 0
+
+    def hold(self, k_BGSD: Tensor, v_BGSD: Tensor, pos_BS: Tensor) -> None:
+        """Take over tokens as they are, in their own memory."""
+        self._buffer.hold(k_BGSD, v_BGSD, pos_BS)
 
     def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
         """Store the tokens of this call."""
@@ -56,7 +60,8 @@ class Full:
     """Full: every token is kept. https://arxiv.org/abs/1706.03762"""
 
     raw_keys = False
+    whole = True
 
     def open(self, layer: Layer) -> FullStore:
         """Open an empty store, with room for the whole request where its length is known."""
-        return FullStore(layer.expected)
+        return FullStore(max(FIRST, layer.expected))

@@ -33,6 +33,7 @@ class Offload:
     block: int = 2048
     """Tokens of a block, the unit of moving and of attending."""
     raw_keys = False
+    whole = True
 
     def __post_init__(self) -> None:
         if self.tier not in ("host", "disk"):

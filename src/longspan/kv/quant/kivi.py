@@ -26,6 +26,7 @@ class KIVI:
     """Quantise after every chunk of a prompt too, not only at its end: memory stays low while it is read."""
 
     raw_keys = False
+    whole = True
 
     def __post_init__(self) -> None:
         if self.bits not in (2, 4):
