@@ -110,6 +110,10 @@ FIXED = (
     Way("kvquant 4 bits", "kv=kvquant:bits=4", aware=False),
     Way("kvquant 3 bits", "kv=kvquant:bits=3", aware=False),
     Way("kvquant 2 bits", "kv=kvquant:bits=2,normalize=true", aware=False),
+    Way("keydiff 0.5 in integer 8 bits", "kv=keydiff:budget=0.5,keep=integer,bits=8,residual=32"),
+    Way("keydiff 0.5 in kivi 4 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=4,residual=32"),
+    Way("keydiff 0.5 in kivi 2 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=2,residual=32"),
+    Way("keydiff 0.25 in kivi 4 bits", "kv=keydiff:budget=0.25,keep=kivi,bits=4,residual=32"),
 )
 """Ways whose bytes do not depend on a share."""
 
