@@ -20,11 +20,12 @@ from longspan.kv.split.uniform import Uniform
 class Split(Protocol):
     """How many tokens each head keeps."""
 
-    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer) -> Tensor:
+    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer, length_B: Tensor) -> Tensor:
         """Count [B, G]; more than a head has is all. EMPTY slots score minus infinity.
 
         `budget` is the mean over all heads and layers, unless the heads themselves say what they need. A text that is
-        no longer than it keeps all its tokens, whatever the split says.
+        no longer than it keeps all its tokens, whatever the split says. `length_B` is how much has been read of each
+        row's text, of which less may be stored.
         """
         ...
 
@@ -41,7 +42,7 @@ class EvictionStore:
         self._length_B = torch.zeros(1, dtype=torch.long, device=layer.device)
         self._prompt_B = self._evicted_B = self._length_B
         # a split that does not fit the model says so now, and not when the prompt has been read
-        policy.split(torch.zeros(1, layer.num_kv_heads, 1), policy.score.always + 1, layer)
+        policy.split(torch.zeros(1, layer.num_kv_heads, 1), policy.score.always + 1, layer, torch.ones(1))
 
     def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
         """Store the tokens of this call."""
@@ -117,10 +118,12 @@ class EvictionStore:
 
     def _counts(self, score_BGS: Tensor, budgets: list[int]) -> Tensor:
         """Tokens [B, G] that each head may keep."""
-        split, layer = self._policy.split, self._layer
+        split, layer, length_B = self._policy.split, self._layer, self._length_B.to(score_BGS.device)
         if len(set(budgets)) == 1:
-            return split(score_BGS, budgets[0], layer)
-        return torch.cat([split(score_BGS[b : b + 1], budget, layer) for b, budget in enumerate(budgets)])
+            return split(score_BGS, budgets[0], layer, length_B)
+        rows = [slice(b, b + 1) for b in range(len(budgets))]
+        each = [split(score_BGS[b], budget, layer, length_B[b]) for b, budget in zip(rows, budgets, strict=True)]
+        return torch.cat(each)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def budgets(tape):
         layer, score = tape(1).page.layer, torch.zeros(1, 2, stored)
         score[..., stored - always :] = INF
         layers = [replace(layer, index=index, depth=depth) for index in range(depth)]
-        counts = [PerLayer(shares)(score, budget, layer).tolist() for layer in layers]
+        counts = [PerLayer(shares)(score, budget, layer, torch.tensor([score.shape[2]])).tolist() for layer in layers]
         assert all(count[0][0] == count[0][1] for count in counts)
         return [count[0][0] for count in counts]
 

@@ -10,7 +10,7 @@ from longspan.kv.split.uniform import Uniform
 
 
 def test_every_head_has_the_budget():
-    assert Uniform()(torch.rand(2, 3, 40), 10, None).tolist() == [[10, 10, 10]] * 2
+    assert Uniform()(torch.rand(2, 3, 40), 10, None, torch.tensor([40, 40])).tolist() == [[10, 10, 10]] * 2
 
 
 def test_every_head_keeps_exactly_the_budget_by_its_own_choice(tape, kept_of):

@@ -27,7 +27,7 @@ class AdaKV:
         if not 0 <= self.floor <= 1:
             raise InputError(f"floor is {self.floor}; it is a share of the budget: give 0 to 1")
 
-    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer) -> Tensor:
+    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer, length_B: Tensor) -> Tensor:
         """Count the wins of each head among the best of the layer, and even them out by the floor."""
         stored_BG, always_BG = (score_BGS > -INF).sum(-1), (score_BGS == INF).sum(-1)
         even_BG = (budget - always_BG).clamp_min(0)

@@ -47,7 +47,7 @@ class Duo:
         if not 0 <= self.sparsity <= 1:
             raise InputError(f"sparsity is {self.sparsity}; it is a share of the heads: give 0 to 1")
 
-    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer) -> Tensor:
+    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer, length_B: Tensor) -> Tensor:
         """Return the budget for heads that stream, and all that is stored for the others."""
         gate_LG = gates(self.heads, layer.depth, score_BGS.shape[1])
         order = gate_LG.flatten().argsort(stable=True)[: round(self.sparsity * gate_LG.numel())]

@@ -24,7 +24,7 @@ class PerLayer:
         if not self.shares or min(self.shares) <= 0:
             raise InputError(f"shares={self.shares} must be one or more weights, all above 0")
 
-    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer) -> Tensor:
+    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer, length_B: Tensor) -> Tensor:
         """Return the layer's part of what is to be shared out; what a score always keeps is every layer's own."""
         always_BG = (score_BGS == float("inf")).sum(-1)
         before, end = self._until(layer.index, layer), self._until(layer.index + 1, layer)

@@ -25,10 +25,10 @@ class Pyramid:
         if self.beta < 1:
             raise InputError(f"beta={self.beta} must be at least 1; 1 is the even budget")
 
-    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer) -> Tensor:
+    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer, length_B: Tensor) -> Tensor:
         """Return the layer's budget for each of its heads; the even one for a text too short for a pyramid."""
-        stored_BG, always_BG = (score_BGS > -float("inf")).sum(-1), (score_BGS == float("inf")).sum(-1)
-        even_BG, room_BG = (budget - always_BG).clamp_min(0), stored_BG - always_BG
+        always_BG = (score_BGS == float("inf")).sum(-1)
+        even_BG, room_BG = (budget - always_BG).clamp_min(0), length_B[:, None] - always_BG
         least_BG = even_BG // self.beta
         most_BG = torch.minimum(2 * even_BG - least_BG, room_BG)
         least_BG = torch.maximum(2 * even_BG - most_BG, least_BG)

@@ -14,6 +14,6 @@ from longspan.core.types import Layer
 class Uniform:
     """Uniform: every head of every layer keeps as many tokens."""
 
-    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer) -> Tensor:
+    def __call__(self, score_BGS: Tensor, budget: int, layer: Layer, length_B: Tensor) -> Tensor:
         """Return the budget for each head."""
         return torch.full(score_BGS.shape[:2], budget, device=score_BGS.device)
