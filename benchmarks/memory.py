@@ -73,14 +73,8 @@ class Way:
     def method(self, share: float, length: int) -> str:
         """The method string for a text of so many tokens."""
         tokens = int(share * length)
-        places = {
-            "share": share,
-            "rest": 1 - share,
-            "tokens": tokens,
-            "half": tokens // 2,
-            "blocks": max(1, tokens // 2 // 128),
-        }
-        return self.text.format(**places)
+        half, blocks = tokens // 2, max(1, tokens // 2 // 128)
+        return self.text.format(share=share, rest=1 - share, tokens=tokens, half=half, blocks=blocks)
 
 
 SCORES = ("streaming_llm", "snapkv", "tova", "keydiff", "knorm", "lagkv", "random")
@@ -89,6 +83,7 @@ AT_SHARES = (
     Way("pyramidkv (snapkv)", "kv=snapkv:budget={share},split=pyramid"),
     Way("adakv (snapkv)", "kv=snapkv:budget={share},split=adakv"),
     Way("adakv (keydiff)", "kv=keydiff:budget={share},split=adakv"),
+    Way("cam (tova)", "kv=tova:budget={share},merge=cam"),
     Way("h2o", "kv=h2o:budget={share},recent={half}", forks=False),
     Way("expected_attention", "kv=expected_attention:budget={share}", forks=False),
     Way("adakv (expected_attention)", "kv=expected_attention:budget={share},split=adakv", forks=False),
@@ -221,9 +216,9 @@ def aware(text: Text, way: Way, method: str, tail: tuple[int, ...], scored: int)
         return {"right": [right], "losses": [loss]}
 
 
-def quality(model: Model, journal: Journal, length: int, documents: int, needles: int, only: str) -> None:
+def quality(model: Model, journal: Journal, length: int, documents: int, needles: int, only: list[str]) -> None:
     """Everything about answers and bytes."""
-    compared = [(label, way, method) for label, way, method in every(length) if only in label]
+    compared = [each for each in every(length) if any(name in each[0] for name in only or [""])]
     tasks = {
         "needle": readings(model, library(), [length], documents, needles),
         "key_value": pairs(model, length, documents, needles),
@@ -289,10 +284,10 @@ def families(model: Model, journal: Journal, length: int, samples: int, ways: li
                     print(task, index, method, score, flush=True)
 
 
-def cost(name: str, journal: Journal, length: int, only: str) -> None:
+def cost(name: str, journal: Journal, length: int, only: list[str]) -> None:
     """Seconds and peak memory of every method, each in a process of its own."""
     for label, _, method in every(length):
-        if only not in label or journal.get(f"cost {label}") is not None:
+        if not any(name in label for name in only or [""]) or journal.get(f"cost {label}") is not None:
             continue
         command = [sys.executable, __file__, "one", "--model", name, "--length", str(length), "--method", method]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -330,7 +325,7 @@ def table(journal: Journal, length: int) -> None:
     print(
         "| method | bytes | needles | key-value | perplexity | needles, aware | key-value, aware | prefill | decode |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---" * 9 + "|")
     for label, _, _ in every(length):
         cells = [label]
         mine = {k: v for k, v in rows.items() if k.startswith("quality") and k.split(" ", 4)[4] == label}
@@ -383,7 +378,7 @@ def main() -> None:
     parser.add_argument("--needles", type=int, default=20, help="questions of each kind, over all texts")
     parser.add_argument("--samples", type=int, default=2, help="of each family")
     parser.add_argument("--method", action="append", default=[], help="of families: a method string")
-    parser.add_argument("--only", default="", help="methods whose name has this in it")
+    parser.add_argument("--only", action="append", default=[], help="methods whose name has this in it")
     parser.add_argument("--out", type=Path, default=Path("memory"))
     asked = parser.parse_args()
     journal = Journal(asked.out / "found.sqlite")

@@ -19,6 +19,7 @@ from longspan.kv.evict import locret
 from longspan.kv.evict.snapkv import SnapKV
 from longspan.kv.eviction import Eviction
 from longspan.kv.full import Full
+from longspan.kv.merge.cam import CaM
 from longspan.kv.quant.integer import Integer
 from longspan.kv.quant.kivi import KIVI
 from longspan.kv.split import duo
@@ -83,7 +84,8 @@ KEPT = [
     for split in (Uniform(), AdaKV())
     for name, keep in {"integer": Integer(8, 8, 1000), "kivi": KIVI(4, 8, 1000)}.items()
 ]
-TIGHT_ONES = evictions(TIGHT) + KEPT
+MERGED = [pytest.param(Eviction(SnapKV(window=8), TIGHT, merge=CaM(4)), id="merged-CaM")]
+TIGHT_ONES = evictions(TIGHT) + KEPT + MERGED
 
 
 def text(length, seed=0):

@@ -57,6 +57,7 @@ SEAMS = (
     ),
     Seam("score", "kv/evict", "which tokens eviction keeps", part_of="kv", host="eviction"),
     Seam("split", "kv/split", "how eviction divides its budget over heads and layers", part_of="kv"),
+    Seam("merge", "kv/merge", "what becomes of what eviction gives up", part_of="kv", defines="merged"),
     Seam("keep", "kv", "where the tokens live that eviction keeps", part_of="kv", like="kv"),
 )
 """Every seam that is discovered; a new seam is a new row."""
@@ -120,14 +121,17 @@ def entries(root: Path = ROOT) -> tuple[Entry, ...]:
 
 def _entry(root: Path, path: Path) -> Entry | None:
     relative = path.relative_to(root)
-    row = _row(relative.parent.as_posix())
-    if row is None or path.stem.startswith("_"):
+    rows = _rows(relative.parent.as_posix())
+    if not rows or path.stem.startswith("_"):
         return None
     source = path.read_text(encoding="utf-8")
     if "dataclass" not in source:
         return None
-    methods = [m for m in _recorded(ast.parse(source, str(path))) if not row.defines or row.defines in _functions(m[0])]
-    if not methods:
+    recorded = list(_recorded(ast.parse(source, str(path))))
+    for row in rows:
+        if methods := [m for m in recorded if not row.defines or row.defines in _functions(m[0])]:
+            break
+    else:
         return None
     if len(methods) > 1:
         raise ValueError(
@@ -149,10 +153,10 @@ def _entry(root: Path, path: Path) -> Entry | None:
     )
 
 
-def _row(folder: str) -> Seam | None:
-    """The seam of a folder: the most deeply nested one that holds it."""
+def _rows(folder: str) -> list[Seam]:
+    """The seams of a folder, the most deeply nested first: a method is of the first whose function it defines."""
     holding = [row for row in SEAMS if f"{folder}/".startswith(f"{row.folder}/") and not row.like]
-    return max(holding, key=lambda row: len(row.folder), default=None)
+    return sorted(holding, key=lambda row: -len(row.folder))
 
 
 def _recorded(module: ast.Module) -> Iterator[tuple[ast.ClassDef, re.Match[str], list[tuple[str, str]]]]:

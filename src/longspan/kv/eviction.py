@@ -12,6 +12,7 @@ from torch import Tensor
 from longspan.core.errors import InputError
 from longspan.core.types import EMPTY, KV, KVPolicy, Layer, Look, Moment, NotRewindable, Store
 from longspan.kv.full import Full
+from longspan.kv.merge.drop import Drop
 from longspan.kv.run import best, joined, runs
 from longspan.kv.score import Judging, Score, opened
 from longspan.kv.split.uniform import Uniform
@@ -27,6 +28,14 @@ class Split(Protocol):
         no longer than it keeps all its tokens, whatever the split says. `length_B` is how much has been read of each
         row's text, of which less may be stored.
         """
+        ...
+
+
+class Merge(Protocol):
+    """What becomes of tokens that are given up."""
+
+    def merged(self, kv: KV, keep_BGS: Tensor, look: Look, layer: Layer) -> Tensor:
+        """The values [B, G, S, D] of all stored tokens, of which those marked will be kept."""
         ...
 
 
@@ -112,6 +121,7 @@ class EvictionStore:
         if torch.equal(kept_BG, stored_BG):
             return
         keep_BGS = best(score_BGS, kept_BG)
+        kv = replace(kv, v_BGSD=self._policy.merge.merged(kv, keep_BGS, look, self._layer))
         self._stores = runs(kv, keep_BGS, self._layer, self._policy.keep)
         self._judge.keep(kv, keep_BGS)
         self._evicted_B = self._length_B
@@ -142,6 +152,8 @@ class Eviction:
     """Where the tokens live that are kept: as they are, rounded (integer, kivi) or at rest (offload). Rounded ones that
     are judged again are rounded again.
     """
+    merge: Merge = field(default_factory=Drop)
+    """What becomes of the values that are given up."""
     chunks: bool = False
     """Evict after every chunk of a prompt too, not only at its end: memory stays bounded while it is read."""
     every: int = 0
