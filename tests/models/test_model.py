@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.models.tiny_model import CONTROL, saved, tiny_model, tokenizer
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 from transformers.utils import logging
 
 from longspan.core.errors import InputError
@@ -61,9 +61,9 @@ def test_cut_off_weights_are_one_clear_line(tmp_path):
 
 
 def test_an_attention_that_cannot_be_taken_over_is_named_with_what_can(tmp_path):
-    config = GPT2Config(n_embd=32, n_layer=2, n_head=2, vocab_size=len(tokenizer()), bos_token_id=1, eos_token_id=2)
-    saved(tmp_path, GPT2LMHeadModel(config))
-    with pytest.raises(InputError, match=r"attention of GPT2LMHeadModel.*Supported: Llama, Mistral"):
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    saved(tmp_path, GPTNeoXForCausalLM(GPTNeoXConfig(**sizes, vocab_size=len(tokenizer()))))
+    with pytest.raises(InputError, match=r"attention of GPTNeoXForCausalLM.*Supported: Llama, Mistral"):
         Model.load(tmp_path, device="cpu")
 
 

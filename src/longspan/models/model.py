@@ -20,6 +20,7 @@ from longspan.models import takeover
 from longspan.models.digest import digest
 from longspan.models.early import Pruned
 from longspan.models.method import Method
+from longspan.models.placing import check_rotary
 from longspan.models.session import Session
 from longspan.prune.plain import Plain
 
@@ -46,9 +47,10 @@ class Model:
     def load(cls, folder: Path, *, device: str = "auto", dtype: str = "auto") -> Self:
         """Load a Hugging Face model directory; `auto` picks device and precision by rule.
 
-        Raises InputError for a directory that holds no model, an unknown precision or device, or an attention that
-        cannot be taken over.
+        Raises InputError for a directory that holds no model or one without a rotary embedding, an unknown precision or
+        device, or an attention that cannot be taken over.
         """
+        check_rotary(folder)
         where = pick_device() if device == "auto" else _device(device)
         precision = pick_dtype(where) if dtype == "auto" else _dtype(dtype)
         before = transformers_logging.get_verbosity()
