@@ -18,6 +18,7 @@ FAMILIES = ["llama", "qwen3", "gemma3"]
 SETTINGS = {
     "self_draft": "window=4,budget=16,again=8",
     "triforce": "chunk=4,budget=16",
+    "rapid": "budget=16,piece=8,question=8",
     "longspec": "weights={weights},window=7",
 }
 """What a drafter needs to make sense at a tiny model's lengths."""

@@ -341,6 +341,10 @@ class Reader(Protocol):
         """Open another session on what this one holds, with stores of its own; `again`: its last tokens read anew."""
         ...
 
+    def apart(self, tokens: Sequence[int]) -> Sibling:
+        """Open another session of the same model and method that has read these tokens alone."""
+        ...
+
 
 class Sibling(Protocol):
     """A session that a draft reads with."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from longspan.core.errors import InputError
-from longspan.core.types import NotRewindable, Sibling
+from longspan.core.types import Chooser, NotRewindable, Proposal, Sibling
 
 
 def shared(old: Sequence[int], new: Sequence[int], start: int) -> int:
@@ -38,3 +38,32 @@ class Follower:
         new = list(text[same:])
         self._text[same:] = new
         return self.session.decode(torch.tensor([new]))[0, -last:]
+
+
+class Guesser:
+    """Decodes a few tokens ahead with a session of its own, which `begin` opens on the text read so far."""
+
+    def __init__(self, tokens: int, begin: Callable[[Sequence[int]], Sibling]) -> None:
+        self._tokens = tokens
+        self._begin = begin
+        self._follower: Follower | None = None
+
+    def propose(self, text: Sequence[int], room: int, chooser: Chooser) -> Proposal:
+        """Choose token after token as the reply's are chosen."""
+        if self._follower is None:
+            self._follower = Follower(self._begin(text[:-1]), text[:-1])
+        grown, probs = list(text), []
+        for _ in range(min(room, self._tokens)):
+            token, probs_V = chooser.choose(self._follower.read(grown)[0], grown)
+            grown.append(token)
+            probs.append(probs_V)
+        return Proposal(grown[len(text) :], torch.stack(probs))
+
+    def nbytes(self) -> int:
+        """Bytes that its session stores."""
+        return self._follower.session.nbytes() if self._follower else 0
+
+    def close(self) -> None:
+        """Close its session."""
+        if self._follower:
+            self._follower.session.close()

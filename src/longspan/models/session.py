@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +31,7 @@ from longspan.kv.reuse.snapshot import Snapshot, profile_of
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
 from longspan.models.blend import Blending, Piece, check
+from longspan.models.finite import non_finite
 from longspan.models.fork import stored, turned
 from longspan.models.method import Method
 from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope, settled_length
@@ -177,13 +178,14 @@ class Session:
         fork._length, fork._rotations, fork._source = self._length, self._rotations, self
         cut = text_BT.shape[1] - min(again, self._history[-1][0].shape[1])
         fork._history = [(text_BT[:, :cut], pos_BT[:, :cut])] if cut else []
-        try:
-            fork.__enter__()._read(text_BT[:, cut:], pos_BT[:, cut:], CHUNK, silent)
-        except BaseException:
-            fork.close()
-            raise
+        _opened(fork, lambda session: session._read(text_BT[:, cut:], pos_BT[:, cut:], CHUNK, silent))
         fork._source = None
         return fork
+
+    def apart(self, tokens: Sequence[int]) -> Session:
+        """Open another session of the same model and method, to be closed, that has read these tokens alone."""
+        other = Session(self._model, self.method, length=self._expected)
+        return _opened(other, lambda session: session.prefill([tokens]))
 
     def ends(self) -> Ends:
         """Lend both ends of the model and the tokens of its last layer, as long as nothing more is read."""
@@ -371,21 +373,11 @@ class Session:
         raise InputError(f"{name} cannot hand its stored tokens over to another session yet: use kv=full for that")
 
 
-def non_finite(model: Any, text_BT: Tensor, pos_BT: Tensor) -> str:
-    """Run the tokens once more with ears on every layer: which one first gives numbers that are none."""
-    bad: list[int] = []
-
-    def listen(module: Any, args: Any, out: Any) -> None:
-        hidden = out[0] if isinstance(out, tuple) else out
-        if not bool(torch.isfinite(hidden).all()):
-            bad.append(module.self_attn.layer_idx)
-
-    hooks = [layer.register_forward_hook(listen) for layer in model.get_decoder().layers]
+def _opened(session: Session, read: Callable[[Session], object]) -> Session:
+    """Enter a session and read with it; closed where that fails."""
     try:
-        model(input_ids=text_BT, position_ids=pos_BT.clamp_min(0), use_cache=False, logits_to_keep=1)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    where = f"layer {bad[0]}" if bad else "the output head"
-    what = f"{where} of {type(model).__name__} gave non-finite numbers"
-    return f"{what}: its weights are damaged, or {model.dtype} overflows; try --dtype float32"
+        read(session.__enter__())
+    except BaseException:
+        session.close()
+        raise
+    return session
