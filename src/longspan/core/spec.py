@@ -149,7 +149,7 @@ def _open(key: str, name: str, root: Path) -> Node:
 def _fill(node: Node, given: dict[str, str], root: Path) -> None:
     """Choose the parts of a method: as said, else as its defaults are."""
     for slot, default in node.fields.items():
-        if slot not in PARTS:
+        if slot not in PARTS or seam(slot).part_of not in ("", node.entry.seam):
             continue
         if slot not in node.parts and slot in given:
             node.parts[slot] = _open(slot, given.pop(slot), root)
