@@ -234,7 +234,7 @@ def empty(folder):
         ({"max-tokens": "1024", "route": "retrieve"}, ["no room for text in the 1,024-token window", "--route stream"]),
         (binary, ["program.bin"]),
         (empty, ["empty.txt"]),
-        (gpt2, ["GPT2LMHeadModel", "Supported: Llama"]),
+        (gpt2, ["a table of positions", "Retrieval"]),
         (damaged, ["layer 2 of LlamaForCausalLM gave non-finite numbers", "--dtype float32"]),
         (cut_off, ["cannot load a language model"]),
         (false_gguf, ["false.gguf is not a GGUF file"]),
