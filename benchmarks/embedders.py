@@ -68,6 +68,7 @@ def main() -> None:
     options = parser.parse_args()
     folder, lengths = ensure(options.model), [int(length) for length in options.lengths.split(",")]
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    window = transformers.AutoConfig.from_pretrained(folder).max_position_embeddings
     print(
         f"{folder.name}; {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads; "
         f"torch {torch.__version__}; right passage first of {PASSAGES}, seconds to encode"
@@ -79,7 +80,7 @@ def main() -> None:
         for length in lengths:
             documents, asked = planted(tokenizer, length, options.seed)
             if method == CUT:
-                documents = [document[: len(document) * encoder.window // length] for document in documents]
+                documents = [document[: len(document) * window // length] for document in documents]
             questions = encoder.encode(asked)
             began = time.perf_counter()
             near = scores(encoder, documents, questions, pieces=method == PIECES)
