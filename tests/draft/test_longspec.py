@@ -10,7 +10,7 @@ from tests.models.tiny_model import tiny_model
 from longspan.core.errors import InputError
 from longspan.core.rotate import rotate
 from longspan.decode.generate import Generation, Limits
-from longspan.draft.glide import anchored, loss
+from longspan.draft.glide import Glide, anchored, loss
 from longspan.draft.longspec import LongSpec
 from longspan.models.method import Method
 
@@ -168,5 +168,8 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
         opened(tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="trained for another model"):
         opened(saved(untrained(ends_of(tiny_model("qwen3"))), tmp_path))
+    wide = Glide(ends_of(MODEL).layer, width=3 * ends_of(MODEL).embed(torch.tensor([[1]])).shape[-1], inner=96)
+    with pytest.raises(InputError, match=r"another model: its hidden states have \d+ channels, this model's \d+"):
+        opened(saved(wide, tmp_path))
     with pytest.raises(InputError, match="tokens=0"):
         LongSpec("file", tokens=0)

@@ -47,11 +47,16 @@ class Glide(nn.Module):
         self.mlp.update({"down_proj": _plain(inner, width)})
 
     @classmethod
-    def load(cls, file: Path, layer: Layer) -> Glide:
+    def load(cls, file: Path, layer: Layer, *, width: int) -> Glide:
         """Read weights, named as published, for a model's layer; InputError where they are missing or do not fit."""
         try:
             weights = load_file(file)
-            inner, width = weights["mlp.gate_proj.weight"].shape
+            inner, own = weights["mlp.gate_proj.weight"].shape
+            if own != width:
+                raise InputError(
+                    f"the draft in {file} was trained for another model: its hidden states have {own} channels, this "
+                    f"model's {width}"
+                )
             draft = cls(layer, width=width, inner=inner)
             draft.load_state_dict({name: weights[name] for name in draft.state_dict()})
         except (OSError, SafetensorError) as error:

@@ -57,7 +57,7 @@ class Ahead:
     def propose(self, text: Sequence[int], room: int, chooser: Chooser) -> Proposal:
         """Choose token after token as the reply's are chosen."""
         ends = self._reader.ends()
-        self._layer = self._layer or Glide.load(Path(self._settings.weights), ends.layer)
+        self._layer = self._layer or self._load(ends)
         grown, probs = list(text), []
         for _ in range(min(room, self._settings.tokens)):
             hidden_1TC = self._read(self._layer, ends, grown, ends.read + 1 - len(text))
@@ -74,6 +74,10 @@ class Ahead:
         """Forget them."""
         self._own, self._layer = None, None
         self._text.clear()
+
+    def _load(self, ends: Ends) -> Glide:
+        first_11 = torch.zeros(1, 1, dtype=torch.long, device=ends.layer.device)
+        return Glide.load(Path(self._settings.weights), ends.layer, width=ends.embed(first_11).shape[-1])
 
     def _read(self, layer: Glide, ends: Ends, text: list[int], offset: int) -> Tensor:
         """What the head reads after the last token of a text that begins at position `offset`."""
