@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--export", "exports", nargs=2, multiple=True, metavar="ENGINE DIR", help="hf, vllm or llamacpp.")
 @click.option("--measure/--no-measure", default=True, help="Compare with the model as trained.", show_default=True)
 @click.option("--lengths", default="", help="Tokens to measure at, by commas; else a quarter of the window and up.")
-@click.option("--documents", default=10, show_default=True, help="Pieces of real text of each length.")
+@click.option("--documents", default=3, show_default=True, help="Pieces of real text of each length.")
 @click.option("--needles", default=10, show_default=True, help="Needles of each length, over all pieces.")
 @click.option("--docs", default="", help="Your own documents as real text; else this Python's own reference.")
 @click.option("--seed", default=0, show_default=True, help="Other needles, another search.")

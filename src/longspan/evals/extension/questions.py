@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -16,6 +17,8 @@ from longspan.models.model import Model
 SCORED = 512
 """Tokens at the end of a text whose perplexity counts; a quarter of the shortest length where that is less."""
 Kind = Literal["text", "needle"]
+LONG = 16
+"""Tokens from which on a sentence that comes twice is not chance: real text repeats whole passages."""
 INTRO = "Secret numbers are hidden in the text below. Remember them: you will be asked for one of them at the end.\n\n"
 NEEDLE = " The secret number of {key} is {value}."
 QUESTION = "\n\nWhat is the secret number of {key} that the text above mentions?"
@@ -99,9 +102,10 @@ class _Texts:
 
     def __init__(self, model: Model, hay: Haystack) -> None:
         self._model = model
-        sentences = [model.encode(f" {sentence}") for sentence in hay.sentences]
-        self.stream = [token for sentence in sentences for token in sentence]
-        self._ends = list(accumulate(len(sentence) for sentence in sentences))
+        self._name = hay.name
+        self._sentences = [tuple(model.encode(f" {sentence}")) for sentence in hay.sentences]
+        self.stream = [token for sentence in self._sentences for token in sentence]
+        self._ends = list(accumulate(map(len, self._sentences)))
         self._head, _ = self._around("")
 
     def reading(
@@ -119,19 +123,30 @@ class _Texts:
         room = length - len(self._head) - scored - sum(map(len, hidden)) - extra
         if room < max(1, sum(map(len, hidden))):
             return None
-        first, last = end - scored - room, end - scored
-        breaks = [0, *(at - first for at in self._ends if first < at <= last)]
+        before, ends = self._before(end - scored, end)
+        first = len(before) - room
+        if first < 0:
+            raise InputError(f"{self._name} says so much twice that {length:,} tokens are too many: give more with --docs")
+        breaks = [0, *(at - first for at in ends if first < at)]
         places = [min(breaks, key=lambda at: abs(at - depth * room)) for _, depth in spots]
         piece, at = list[int](), 0
         for place, needle in sorted(zip(places, hidden, strict=True)):
-            piece += [*self.stream[first + at : first + place], *needle]
+            piece += [*before[first + at : first + place], *needle]
             at = place
-        piece += self.stream[first + at : end]
+        piece += [*before[first + at :], *self.stream[end - scored : end]]
         needles = tuple(
             Needle(number, place / room, question + value, len(value))
             for (number, _), place, (question, value) in zip(spots, places, asked, strict=True)
         )
         return Reading(length, index, (*self._head, *piece), scored, needles)
+
+    def _before(self, last: int, end: int) -> tuple[list[int], list[int]]:
+        """The text before `last` without sentences that stand again between there and `end`, and where others end."""
+        cut, rest = bisect_right(self._ends, last), bisect_left(self._ends, end) + 1
+        again = {sentence for sentence in self._sentences[cut:rest] if len(sentence) >= LONG}
+        kept = [sentence for sentence in self._sentences[:cut] if sentence not in again]
+        begun = self.stream[self._ends[cut - 1] if cut else 0 : last]
+        return [token for sentence in kept for token in sentence] + begun, list(accumulate(map(len, kept)))
 
     def _around(self, key: str) -> tuple[list[int], list[int]]:
         """Tokens before a text and after it, up to the value of a key."""
