@@ -126,7 +126,7 @@ class _Texts:
         before, ends = self._before(end - scored, end)
         first = len(before) - room
         if first < 0:
-            raise InputError(f"{self._name} says so much twice that {length:,} tokens are too many: give more with --docs")
+            raise InputError(f"{self._name} says too much twice for {length:,} tokens: give more text with --docs")
         breaks = [0, *(at - first for at in ends if first < at)]
         places = [min(breaks, key=lambda at: abs(at - depth * room)) for _, depth in spots]
         piece, at = list[int](), 0
