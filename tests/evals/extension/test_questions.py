@@ -88,7 +88,7 @@ def test_a_passage_that_the_text_says_twice_is_not_read_before_it_is_expected(mo
     ]
     hay = Haystack.of(" ".join([*said, *said]))
     long = 7 * sum(len(model.encode(f" {sentence}")) for sentence in hay.sentences) // 10
-    for each in readings(model, hay, (300, long), 1, shift=0.5):
+    for each in readings(model, hay, (1200, long), 1, shift=0.5):
         body, tail = model.decode(list(each.tokens[: -each.scored])), model.decode(list(each.tokens[-each.scored :]))
         expected = [sentence for sentence in said if sentence in tail]
         assert expected
