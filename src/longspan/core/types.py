@@ -139,7 +139,6 @@ class Spectrum(Protocol):
 
     def __call__(self, rope: Rope, length: int) -> Rotation:
         """Return frequencies and temperature; a request within `rope.window` may stay as trained."""
-        ...
 
 
 class PositionMap(Protocol):
@@ -148,11 +147,9 @@ class PositionMap(Protocol):
     @property
     def fixed(self) -> bool:
         """Whether a stored token keeps its own position for ever, so that its key is rotated once, when written."""
-        ...
 
     def bands(self, q_BGT: Tensor, k_BGS: Tensor) -> Sequence[Band]:
         """Map true positions (EMPTY keys included) to rotary ones; a pair is in one band at most, unseen if in none."""
-        ...
 
 
 class Pattern(Protocol):
@@ -164,11 +161,9 @@ class Pattern(Protocol):
 
         They are then as attention meets them: at their true positions, q k / sqrt(D) the logit, no padding among them.
         """
-        ...
 
     def tiles(self, q_BHTD: Tensor, k_BGSD: Tensor, layer: Layer) -> Tiles | None:
         """Choose tiles for T queries that are the last of S stored tokens; None computes everything."""
-        ...
 
 
 class Look(Protocol):
@@ -177,25 +172,20 @@ class Look(Protocol):
     @property
     def q_BHTD(self) -> Tensor:
         """Queries, rotated as `layer.rotated` says of keys."""
-        ...
 
     @property
     def q_BT(self) -> Tensor:
         """True positions of the queries."""
-        ...
 
     @property
     def moment(self) -> Moment:
         """What the call was."""
-        ...
 
     def weights(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
         """Attention weights [B, H, T, S] in float32 over whole parts side by side; ask for few queries."""
-        ...
 
     def logits(self, q_BHTD: Tensor, q_BT: Tensor, *parts: KV) -> Tensor:
         """What the softmax of these weights is taken of, minus infinity where a query does not see a token."""
-        ...
 
 
 class Watch(Protocol):
@@ -203,11 +193,9 @@ class Watch(Protocol):
 
     def wants(self, layer: Layer) -> bool:
         """Whether to be shown this layer."""
-        ...
 
     def see(self, look: Look, parts: Sequence[KV]) -> None:
         """Take note of a decoded token's queries and all that they attended to."""
-        ...
 
 
 class Store(Protocol):
@@ -215,23 +203,18 @@ class Store(Protocol):
 
     def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
         """Store the tokens of this call."""
-        ...
 
     def read(self, q_BHTD: Tensor, q_BT: Tensor) -> Iterable[KV]:
         """Disjoint parts that the queries attend to; slots in the order the tokens arrived."""
-        ...
 
     def observe(self, look: Look) -> None:
         """Learn from the call: the place to evict, merge or quantise."""
-        ...
 
     def truncate(self, length_B: Tensor) -> None:
         """Forget each row's tokens from position `length_B` on; raises NotRewindable when that cannot be exact."""
-        ...
 
     def nbytes(self) -> int:
         """Bytes held for this layer on the device that computes."""
-        ...
 
 
 @runtime_checkable
@@ -243,11 +226,9 @@ class Portable(Protocol):
 
         Holds while the session reads on, not once it rolls back.
         """
-        ...
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over, while empty, what a store of the same settings and layer held."""
-        ...
 
 
 class NotRewindable(RuntimeError):
@@ -264,11 +245,9 @@ class KVPolicy(Protocol):
     @property
     def raw_keys(self) -> bool:
         """Whether its stores need keys as projected, before rotation."""
-        ...
 
     def open(self, layer: Layer) -> Store:
         """Open an empty store for one layer of one session."""
-        ...
 
 
 class Glance(Protocol):
@@ -277,11 +256,9 @@ class Glance(Protocol):
     @property
     def layers(self) -> int:
         """Layers of the whole model."""
-        ...
 
     def logits(self, layer: int) -> Tensor:
         """Logits [H, S] of the last token's queries over all tokens, in a layer; no layer behind it runs."""
-        ...
 
 
 class Prune(Protocol):
@@ -289,7 +266,17 @@ class Prune(Protocol):
 
     def choose(self, prompt: Sequence[int], glance: Glance) -> Sequence[int]:
         """Return indices in text order; the others are never stored, and those read stand side by side."""
-        ...
+
+
+@runtime_checkable
+class Progressive(Prune, Protocol):
+    """A choice that is made again and again on the way through the layers, anew for every token of the reply."""
+
+    def shares(self, depth: int) -> Mapping[int, float]:
+        """Of a model of `depth` layers, those behind which tokens are left out, and the share that goes on."""
+
+    def score(self, weights_HS: Tensor) -> Tensor:
+        """How much each of S tokens matters [S], from the last token's attention weights in such a layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,11 +293,9 @@ class Chooser(Protocol):
 
     def choose(self, logits_V: Tensor, text: Sequence[int]) -> tuple[int, Tensor]:
         """From the logits after a text to the next token, and the distribution [V] it was drawn from."""
-        ...
 
     def check(self, guess: Proposal, logits_TV: Tensor, text: Sequence[int]) -> Proposal:
         """The guesses that hold and one token more, distributed as the logits after the text and each guess say."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,15 +320,12 @@ class Reader(Protocol):
 
     def ends(self) -> Ends:
         """Lend both ends of the model, as long as nothing more is read."""
-        ...
 
     def fork(self, *, kv: KVPolicy, again: int = 1) -> Sibling:
         """Open another session on what this one holds, with stores of its own; `again`: its last tokens read anew."""
-        ...
 
     def apart(self, tokens: Sequence[int]) -> Sibling:
         """Open another session of the same model and method that has read these tokens alone."""
-        ...
 
 
 class Sibling(Protocol):
@@ -351,19 +333,15 @@ class Sibling(Protocol):
 
     def decode(self, tokens_BT: Tensor) -> Tensor:
         """Append tokens: logits [1, T, V]."""
-        ...
 
     def rewind(self, tokens: int) -> None:
         """Forget the last tokens."""
-        ...
 
     def nbytes(self) -> int:
         """Bytes of stored tokens on the computing device."""
-        ...
 
     def close(self) -> None:
         """Give back what the session holds."""
-        ...
 
 
 class Draft(Protocol):
@@ -374,15 +352,12 @@ class Draft(Protocol):
 
         Later texts share their beginning with the first: what came after it may have been taken back.
         """
-        ...
 
     def nbytes(self) -> int:
         """Bytes of stored tokens held on the computing device."""
-        ...
 
     def close(self) -> None:
         """Give back what the draft holds."""
-        ...
 
 
 class Drafter(Protocol):
@@ -390,4 +365,3 @@ class Drafter(Protocol):
 
     def open(self, reader: Reader) -> Draft | None:
         """Open a draft for one reply; None: nothing is guessed."""
-        ...

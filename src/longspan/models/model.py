@@ -15,10 +15,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from longspan.core.errors import InputError
-from longspan.core.types import Watch
+from longspan.core.types import Progressive, Watch
 from longspan.models import takeover
 from longspan.models.digest import digest
 from longspan.models.early import Pruned
+from longspan.models.lazy import Lazy
 from longspan.models.method import Method
 from longspan.models.placing import check_rotary
 from longspan.models.session import Session
@@ -172,8 +173,14 @@ class Model:
     def open(self, method: Method | None = None, *, length: int = 0, watch: Watch | None = None) -> Session:
         """Open a session for a request of at most `length` tokens, prompt and reply."""
         method = method or Method()
-        kind = Session if method.prune == Plain() else Pruned
-        return kind(self.network, method, length=length, watch=watch)
+        return _kind(method)(self.network, method, length=length, watch=watch)
+
+
+def _kind(method: Method) -> type[Session]:
+    """The session that reads a text as `prune=` says."""
+    if isinstance(method.prune, Progressive):
+        return Lazy
+    return Session if method.prune == Plain() else Pruned
 
 
 def _digest_of_weights(network: Any) -> str:

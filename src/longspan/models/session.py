@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,7 @@ from longspan.core.progress import Progress, silent
 from longspan.core.rotate import sharpen
 from longspan.core.types import (
     EMPTY,
+    KV,
     Draft,
     Ends,
     KVPolicy,
@@ -241,10 +242,10 @@ class Session:
         store, page = self._layer(module, query, key, scale, window)
         query = query if window else sharpen(query, self._pos_BT, page.layer)
         store.append(key, value, self._pos_BT)
-        out = attend(page, query, self._pos_BT, store.read(query, self._pos_BT))
+        out = attend(page, query, self._pos_BT, self._visible(store, query, self._pos_BT))
         seen = Seen(page, query, self._pos_BT, self._moment)
         if self._watch is not None and self._moment == "token" and self._watch.wants(page.layer):
-            self._watch.see(seen, list(store.read(query, self._pos_BT)))
+            self._watch.see(seen, list(self._visible(store, query, self._pos_BT)))
         store.observe(seen)
         return out
 
@@ -255,6 +256,10 @@ class Session:
         if layer_type not in self._angles:
             self._angles[layer_type] = angles_at(self._pos_BT, self._rotations[layer_type])
         return self._angles[layer_type]
+
+    def _visible(self, store: Store, q_BHTD: Tensor, q_BT: Tensor) -> Iterable[KV]:
+        """What the running tokens attend to of a layer's store."""
+        return store.read(q_BHTD, q_BT)
 
     def _rotates(self, layer_type: str) -> bool:
         return layer_type == SLIDING or self.method.rotates_on_write
