@@ -299,3 +299,15 @@ def test_a_turn_after_eviction_reads_each_row_as_if_alone(name):
         with Session(own, method) as session:
             session.prefill([row])
             torch.testing.assert_close(got[None], session.prefill([turn]), **CLOSE)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, entry in METHODS.items() if build("pattern", name).looks))
+@pytest.mark.parametrize("chunk", [10_000, 24, 17])
+def test_a_short_text_is_read_whole_without_a_look_and_so_is_the_beginning_of_a_long_one(name, chunk, monkeypatch):
+    """Patterns that only skip stay as they are: they cost nothing to choose."""
+    monkeypatch.setattr("longspan.core.attend.SHORT", 32)
+    q, k, v = random(90, 90)
+    got, dense = (attended(pattern, q, k, v, chunk=chunk) for pattern in (tight(name), Dense()))
+    torch.testing.assert_close(got[:, :, :32], dense[:, :, :32], atol=2e-5, rtol=1e-4)
+    monkeypatch.setattr(type(tight(name)), "tiles", None)
+    torch.testing.assert_close(attended(tight(name), q[:, :, :30], k[:, :, :30], v[:, :, :30]), dense[:, :, :30])

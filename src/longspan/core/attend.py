@@ -21,6 +21,8 @@ BLOCK = 512
 """Queries per run where positions decide what is seen."""
 KEYS = 4096
 """Stored tokens per run there: bounds the mask."""
+SHORT = 2048
+"""Tokens of a text whose queries read all before them: to look at so few costs more than it saves (docs/bench.md)."""
 
 Run = tuple[Tensor, Tensor]
 """Output [B, H, T, D] and log-sum-exp [B, H, T] of attention over some of the stored tokens."""
@@ -256,12 +258,18 @@ def _turned_keys(page: Page, work: Work, band: Band) -> Tensor:
 def _tiles(page: Page, work: Work) -> Tiles | None:
     """What the pattern chooses for this call's own queries, on the host."""
     part, pattern = work.part, page.pattern
-    if not part.new or (pattern.looks and part.holes):
+    if not part.new or (pattern.looks and (part.holes or len(part) <= SHORT)):
         return None
     some = part.heads or (0, page.layer.num_kv_heads)
     layer = replace(page.layer, num_heads=work.q_BHTD.shape[1], num_kv_heads=some[1] - some[0], kv_head=some[0])
     tiles = pattern.tiles(*(_looked_at(page, work) if pattern.looks else (work.q_BHTD, part.k_BGSD)), layer)
-    return None if tiles is None else replace(tiles, keep_BHts=tiles.keep_BHts.cpu())
+    if tiles is None:
+        return None
+    keep = tiles.keep_BHts.cpu().clone()
+    if pattern.looks:
+        step, past = tiles.queries or tiles.size, len(part) - part.new
+        keep[:, :, : max(0, -(-SHORT // step) - past // step)] = True
+    return replace(tiles, keep_BHts=keep)
 
 
 def _looked_at(page: Page, work: Work) -> tuple[Tensor, Tensor]:
