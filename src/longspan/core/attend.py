@@ -120,7 +120,7 @@ def _join(runs: list[Run], axis: int) -> Run:
 
 def _is_plain(page: Page, work: Work) -> bool:
     """Keys final, every pair at its own distance, and every query sees all that lies before it."""
-    return page.layer.rotated and work.unmoved and not (work.part.holes or work.part.reach)
+    return page.layer.rotated and work.unmoved and not (work.part.holes or work.part.reach or work.part.beyond)
 
 
 def _is_dense(page: Page, work: Work) -> bool:

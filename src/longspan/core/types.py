@@ -88,6 +88,8 @@ class KV:
     """How many trailing slots are the tokens of this very call, in order; all other slots lie before every query."""
     reach: int = 0
     """Queries this far away or farther do not see a token (sliding window); 0: no limit."""
+    beyond: int = 0
+    """Queries nearer than this do not see a token, which they see as part of another one; 0: no limit."""
     holes: bool = False
     """Some slots are EMPTY."""
     rows: tuple[int, int] | None = None

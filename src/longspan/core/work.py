@@ -76,7 +76,8 @@ class Work:
         first = torch.zeros_like(q) if band.first_BGT is None else band.first_BGT.clamp_min(0)
         if self.part.reach:
             first = torch.maximum(first, q - self.part.reach + 1)
-        return first, q + 1 if band.end_BGT is None else torch.minimum(band.end_BGT, q + 1)
+        end = q + 1 - self.part.beyond
+        return first, end if band.end_BGT is None else torch.minimum(band.end_BGT, end)
 
     def within(self, band: Band) -> Work:
         """Only one of the bands, and the stored tokens that any of the queries sees in it."""
@@ -97,7 +98,7 @@ class Work:
 
     def alone(self) -> Band | None:
         """The band that every pair belongs to, where nothing but the order of tokens limits what is seen."""
-        if self.part.holes or self.part.reach:
+        if self.part.holes or self.part.reach or self.part.beyond:
             return None
         for band in self.bands:
             if band.end_BGT is None and (band.first_BGT is None or self._all_from(band.first_BGT)):
