@@ -21,9 +21,9 @@ SPARE = 512
 @dataclass(frozen=True, slots=True)
 class CCA:
     """CCA-Attention: every query reads the last tokens, and of older ones a weighted mean of each group. https://arxiv.org/abs/2412.12465
-    Differs from the paper: the model is not trained for it (`cores` has gradients to train with); query heads that share
-    a key/value head weigh by the mean of their weights; keys are pooled before rotation and stand where the group's
-    last token does; sinks are ours (0: as published).
+    Differs from the paper: the model is not trained for it (`cores` has gradients to train with); query heads that
+    share a key/value head weigh by the mean of their weights; keys are pooled before rotation and stand where the
+    group's last token does; sinks are ours (0: as published), without which an untrained model loses much.
     """
 
     group: int = 16
@@ -98,7 +98,9 @@ class _Cores(Row):
         whole = policy.sinks + self._cores.length * policy.group
         surplus = min(stored - policy.local + 1, whole) - self._held
         if surplus > SPARE:
-            self._local.drop(surplus)
+            kept = self._local.slots(surplus, self._local.length)
+            self._local = Buffer()
+            self._local.hold(*(part.clone() for part in kept))
             self._held += surplus
 
     def truncate(self, length_1: Tensor) -> None:
