@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from longspan.core.attend import Page, attend
+from longspan.core.attend import Page, Seen, attend
 from longspan.core.errors import InputError
 from longspan.core.rotate import rotate
 from longspan.core.types import Layer, NotRewindable, Rotation
@@ -69,7 +69,7 @@ def test_every_query_reads_what_a_loop_reads_however_the_text_is_cut(policy, chu
         store.append(k[None, :, own], v[None, :, own], pos_1T)
         outs.append(attend(page, q[None, :, own], pos_1T, store.read(q[None, :, own], pos_1T))[0])
         for row in store._rows:
-            row.observe(None)
+            row.observe(Seen(page, q[None, :, own], pos_1T, "chunk"))
     torch.testing.assert_close(torch.cat(outs, 1), naive(q, k, v, policy), **CLOSE)
 
 
@@ -93,6 +93,13 @@ def test_going_back_into_what_was_merged_is_refused():
         session.decode(torch.tensor([[3, 4]]))
         with pytest.raises(NotRewindable, match="merged"):
             session.rewind(50)
+
+
+def test_tokens_whose_queries_nobody_knows_are_refused():
+    with Session(tiny(), Method()) as session:
+        session.prefill([list(range(2, 102))])
+        with pytest.raises(InputError, match="read the text anew"):
+            session.fork(kv=SMALL, again=4)
 
 
 def test_core_tokens_can_be_trained_through():

@@ -88,12 +88,17 @@ class _Cores(Row):
         first, last = (sinks + each * group for each in (done, end))
         k, v, pos = self._local.slots(first - self._held, last - self._held)
         lasts_N = torch.arange(first + group - 1, last, group, device=pos.device)
+        if int(lasts_N[0]) < int(q_1T[0, 0]):
+            raise InputError(
+                "CCA weighs by the queries of all tokens, and some were stored without: read the text anew"
+            )
         q_HND = q_1HTD[0, :, lasts_N - q_1T[0, 0]]
         core_k, core_v = cores(q_HND, k[0], v[0])
         self._cores.append(core_k[None], core_v[None], lasts_N[None])
 
     def observe(self, look: Look) -> None:
         """Drop tokens that no later query sees; the last group stays until it is whole."""
+        self._pool(look.q_BHTD, look.q_BT)
         policy, stored = self._policy, self._held + self._local.length
         whole = policy.sinks + self._cores.length * policy.group
         surplus = min(stored - policy.local + 1, whole) - self._held
