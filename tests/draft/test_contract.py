@@ -19,11 +19,16 @@ SETTINGS = {
     "self_draft": "window=4,budget=16,again=8",
     "triforce": "chunk=4,budget=16",
     "rapid": "budget=16,piece=8,question=8",
-    "longspec": "weights={weights},window=7",
+    "longspec": "weights={weights},window=7,tree=2|3|3",
 }
 """What a drafter needs to make sense at a tiny model's lengths."""
 METHODS = [
-    ":".join(filter(None, [entry.name, SETTINGS.get(entry.name, "")])) for entry in entries() if entry.seam == "draft"
+    "longspec:weights={weights},window=7,tokens=4",
+    *(
+        ":".join(filter(None, [entry.name, SETTINGS.get(entry.name, "")]))
+        for entry in entries()
+        if entry.seam == "draft"
+    ),
 ]
 PROMPTS = ["continue may only occur in a loop; it goes on with the next cycle of the loop; continue may", "A"]
 
@@ -91,3 +96,12 @@ def test_the_model_is_left_as_it_was(draft, named):
         written(model, PROMPTS[0], named(draft, model))
         assert torch.equal(model.network(tokens).logits, before)
     assert model.network.get_decoder().rotary_emb is rotary
+
+
+def test_a_tree_leaves_every_draw_as_it_was(named):
+    model, draft = tiny_model(), "longspec:weights={weights},window=7,tree=3|6|6"
+    for seed in range(4):
+        sampling = Sampling(temperature=0.8, top_p=0.95, seed=seed)
+        assert (
+            written(model, PROMPTS[0], named(draft, model), sampling)[0] == written(model, PROMPTS[0], "", sampling)[0]
+        )

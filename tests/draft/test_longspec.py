@@ -171,5 +171,6 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     wide = Glide(ends_of(MODEL).layer, width=3 * ends_of(MODEL).embed(torch.tensor([[1]])).shape[-1], inner=96)
     with pytest.raises(InputError, match=r"another model: its hidden states have \d+ channels, this model's \d+"):
         opened(saved(wide, tmp_path))
-    with pytest.raises(InputError, match="tokens=0"):
-        LongSpec("file", tokens=0)
+    for settings in ({"tokens": -1}, {"window": 0}, {"tree": ()}, {"tree": (4, 0)}):
+        with pytest.raises(InputError, match="LongSpec"):
+            LongSpec("file", **settings)

@@ -96,6 +96,8 @@ class KV:
     """The batch rows (first, end) this part belongs to; None: all."""
     heads: tuple[int, int] | None = None
     """The key/value heads (first, end) this part belongs to; None: all."""
+    seen_TS: Tensor | None = None
+    """Which slots each query sees of those that its position lets it see; None: all. Parts of few slots only."""
 
     def __len__(self) -> int:
         return self.k_BGSD.shape[2]
@@ -288,6 +290,8 @@ class Proposal:
     tokens: list[int]
     probs_TV: Tensor | None = None
     """The distribution that each was drawn from; None: each was certain."""
+    parents: tuple[int, ...] = ()
+    """Of a tree of guesses, which token each follows, an earlier one or -1: the text. Empty: each follows the last."""
 
 
 class Chooser(Protocol):

@@ -56,7 +56,9 @@ class Work:
 
     def queries(self, first: int, end: int) -> Work:
         """Only the queries from `first` to `end`."""
-        return self._cut(self.q_BHTD[:, :, first:end], self.part, of_q=lambda pos: pos[:, :, first:end])
+        part, seen = self.part, self.part.seen_TS
+        part = part if seen is None else replace(part, seen_TS=seen[first:end])
+        return self._cut(self.q_BHTD[:, :, first:end], part, of_q=lambda pos: pos[:, :, first:end])
 
     def slots(self, pieces: Sequence[tuple[int, int]], *, new: int) -> Work:
         """Only the stored tokens of some pieces (first, end), the last `new` of them this call's own."""
@@ -68,7 +70,9 @@ class Work:
 
         part = self.part
         k, v, pos = of(part.k_BGSD, 2), of(part.v_BGSD, 2), of(part.pos_BGS, 2)
-        return self._cut(self.q_BHTD, replace(part, k_BGSD=k, v_BGSD=v, pos_BGS=pos, new=new), of_k=lambda x: of(x, 2))
+        seen = None if part.seen_TS is None else of(part.seen_TS, 1)
+        own = replace(part, k_BGSD=k, v_BGSD=v, pos_BGS=pos, new=new, seen_TS=seen)
+        return self._cut(self.q_BHTD, own, of_k=lambda x: of(x, 2))
 
     def limits(self, band: Band) -> tuple[Tensor, Tensor]:
         """Per query, the least position [B, G, T] of a key it sees in a band and the least that is too late for it."""
@@ -90,9 +94,13 @@ class Work:
     def mask(self, band: Band) -> Tensor | None:
         """Pairs [B, H or 1, T, S] of a band; None: all of them."""
         (first, end), pos = self.limits(band), self.part.pos_BGS
-        if not len(self.part) or bool((pos.amin(-1) >= first.amax(-1)).all() & (pos.amax(-1) < end.amin(-1)).all()):
+        if not len(self.part):
+            return None
+        seen = self.part.seen_TS
+        if seen is None and bool((pos.amin(-1) >= first.amax(-1)).all() & (pos.amax(-1) < end.amin(-1)).all()):
             return None
         mask = (pos[:, :, None] >= first[..., None]) & (pos[:, :, None] < end[..., None])
+        mask = mask if seen is None else mask & seen
         shared = self.q_BHTD.shape[1] // mask.shape[1]
         return mask if mask.shape[1] == 1 else mask.repeat_interleave(shared, 1)
 

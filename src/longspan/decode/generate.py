@@ -35,6 +35,14 @@ class Engine(Protocol):
         """Forget the last tokens, as guesses that fail need it."""
         ...
 
+    def branch(self, tokens: Sequence[int], parents: Sequence[int]) -> Tensor:
+        """Read a tree of tokens: logits [T, V] after each."""
+        ...
+
+    def keep(self, path: Sequence[int]) -> None:
+        """Go on with one branch of the tree."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -6,7 +6,8 @@ the first that is not is replaced by a draw from what p has over q, so the reply
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
@@ -26,6 +27,14 @@ class Decoder(Protocol):
 
     def rewind(self, tokens: int) -> None:
         """Forget the last tokens."""
+        ...
+
+    def branch(self, tokens: Sequence[int], parents: Sequence[int]) -> Tensor:
+        """Read a tree of tokens: logits [T, V] after each."""
+        ...
+
+    def keep(self, path: Sequence[int]) -> None:
+        """Go on with one branch of the tree."""
         ...
 
 
@@ -94,12 +103,35 @@ class Guessed:
         """Read the last token and the guesses at once; keep what holds, and choose one more token."""
         room = max(0, self._end - len(self._text) - 1)
         guess = self._draft.propose(self._text, room, self) if room else Proposal([])
-        read = torch.tensor([[self._text[-1], *guess.tokens]])
-        new = self.check(guess, self._engine.decode(read)[0], self._text).tokens
-        self._take_back(len(guess.tokens) + 1 - len(new))
+        new = self._climbed(guess) if guess.parents else self._followed(guess)
         self._text += new
         self.guessed, self.kept = self.guessed + len(guess.tokens), self.kept + len(new) - 1
         return [new]
+
+    def _followed(self, guess: Proposal) -> list[int]:
+        """The guesses that hold, each after the other, and one token more."""
+        read = torch.tensor([[self._text[-1], *guess.tokens]])
+        new = self.check(guess, self._engine.decode(read)[0], self._text).tokens
+        with _to_take_back():
+            self._engine.rewind(len(guess.tokens) + 1 - len(new))
+        return new
+
+    def _climbed(self, guess: Proposal) -> list[int]:
+        """The branch that the reply takes through a tree, and one token more, each drawn as without guesses."""
+        parents = (-1, *(parent + 1 for parent in guess.parents))
+        logits_TV = self._engine.branch([self._text[-1], *guess.tokens], parents)
+        path, new = [0], list[int]()
+        while True:
+            new.append(self.choose(logits_TV[path[-1]], [*self._text, *new])[0])
+            after = [
+                at + 1 for at, token in enumerate(guess.tokens) if token == new[-1] and parents[at + 1] == path[-1]
+            ]
+            if not after:
+                break
+            path.append(after[0])
+        with _to_take_back():
+            self._engine.keep(path)
+        return new
 
     def choose(self, logits_V: Tensor, text: Sequence[int]) -> tuple[int, Tensor]:
         """Choose what follows a text."""
@@ -117,19 +149,22 @@ class Guessed:
         kept, token = accept(guess, after, self._generator)
         return Proposal([*guess.tokens[:kept], token], torch.stack(probs))
 
-    def _take_back(self, tokens: int) -> None:
-        try:
-            self._engine.rewind(tokens)
-        except NotRewindable as error:
-            raise InputError(
-                f"a guess that fails must be taken back, and the kv= method cannot: {error}. Leave draft= out, or "
-                "choose a method that keeps its last tokens"
-            ) from error
-
     def _distribution(self, logits_V: Tensor, text: Sequence[int], guesses: Sequence[int]) -> Tensor:
         penalised = self._sampling.repetition_penalty != 1
         seen = torch.tensor([*text, *guesses], device=logits_V.device) if penalised else logits_V
         return probabilities(logits_V[None], self._sampling, seen=[seen])[0]
+
+
+@contextmanager
+def _to_take_back() -> Iterator[None]:
+    """Say what to do where a store cannot forget guesses."""
+    try:
+        yield
+    except NotRewindable as error:
+        raise InputError(
+            f"a guess that fails must be taken back, and the kv= method cannot: {error}. Leave draft= out, or choose a "
+            "method that keeps its last tokens"
+        ) from error
 
 
 def accept(guess: Proposal, probs: Callable[[int], Tensor], generator: torch.Generator) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,31 @@ from torch import Tensor
 from longspan.core.errors import InputError
 from longspan.core.rotate import rotate
 from longspan.core.types import EMPTY, KV, Layer
+
+
+class Opening(Protocol):
+    """A session, before it is entered."""
+
+    def __enter__(self) -> Self:
+        """Take the model over."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+S = TypeVar("S", bound=Opening)
+
+
+def opened(session: S, read: Callable[[S], object]) -> S:
+    """Enter a session and read with it; closed where that fails."""
+    try:
+        read(session.__enter__())
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
 def stored(parts: Iterable[KV], *, before: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -32,8 +32,9 @@ from longspan.kv.reuse.snapshot import Snapshot, profile_of
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
 from longspan.models.blend import Blending, Piece, check
+from longspan.models.branches import Branches
 from longspan.models.finite import non_finite
-from longspan.models.fork import stored, turned
+from longspan.models.fork import opened, stored, turned
 from longspan.models.method import Method
 from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope, settled_length
 from longspan.pattern.dense import Dense
@@ -145,6 +146,22 @@ class Session:
         self._blended = True
         return logits_BTV[:, -1]
 
+    @torch.inference_mode()
+    def branch(self, tokens: Sequence[int], parents: Sequence[int]) -> Tensor:
+        """Read a tree of tokens behind the text of the only row: logits [T, V]; one branch is then to be kept.
+
+        `parents` says which token, before it, each follows; -1: the text.
+        """
+        self._branches = Branches(self._model, tokens, parents, first=self.tokens[0])
+        self._fit(int(self._branches.pos_BT.max()) + 1)
+        self._pos_BT, self._moment, self._angles = self._branches.pos_BT, "token", {}
+        return self._branches.run(self._layer, self.angles)
+
+    @torch.inference_mode()
+    def keep(self, path: Sequence[int]) -> None:
+        """Go on with one branch of the tree read last, its first token first; NotRewindable as `rewind`."""
+        self._history.append(self._branches.keep(path, self._watch))
+
     def rewind(self, tokens: int) -> None:
         """Forget the last tokens of every row; NotRewindable where a method gave up what that needs."""
         if not tokens:
@@ -179,14 +196,14 @@ class Session:
         fork._length, fork._rotations, fork._source = self._length, self._rotations, self
         cut = text_BT.shape[1] - min(again, self._history[-1][0].shape[1])
         fork._history = [(text_BT[:, :cut], pos_BT[:, :cut])] if cut else []
-        _opened(fork, lambda session: session._read(text_BT[:, cut:], pos_BT[:, cut:], CHUNK, silent))
+        opened(fork, lambda session: session._read(text_BT[:, cut:], pos_BT[:, cut:], CHUNK, silent))
         fork._source = None
         return fork
 
     def apart(self, tokens: Sequence[int]) -> Session:
         """Open another session of the same model and method, to be closed, that has read these tokens alone."""
         other = Session(self._model, self.method, length=self._expected)
-        return _opened(other, lambda session: session.prefill([tokens]))
+        return opened(other, lambda session: session.prefill([tokens]))
 
     def ends(self) -> Ends:
         """Lend both ends of the model and the tokens of its last layer, as long as nothing more is read."""
@@ -376,13 +393,3 @@ class Session:
             return store
         name = type(self.method.kv).__name__
         raise InputError(f"{name} cannot hand its stored tokens over to another session yet: use kv=full for that")
-
-
-def _opened(session: Session, read: Callable[[Session], object]) -> Session:
-    """Enter a session and read with it; closed where that fails."""
-    try:
-        read(session.__enter__())
-    except BaseException:
-        session.close()
-        raise
-    return session
