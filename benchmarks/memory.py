@@ -73,8 +73,8 @@ class Way:
     def method(self, share: float, length: int) -> str:
         """The method string for a text of so many tokens."""
         tokens = int(share * length)
-        half, blocks = tokens // 2, max(1, tokens // 2 // 128)
-        return self.text.format(share=share, rest=1 - share, tokens=tokens, half=half, blocks=blocks)
+        half, blocks, group = tokens // 2, max(1, tokens // 2 // 128), round(2 / share) - 1
+        return self.text.format(share=share, rest=1 - share, tokens=tokens, half=half, blocks=blocks, group=group)
 
 
 SCORES = ("streaming_llm", "snapkv", "tova", "keydiff", "knorm", "lagkv", "random")
@@ -88,6 +88,7 @@ AT_SHARES = (
     Way("expected_attention", "kv=expected_attention:budget={share}", forks=False),
     Way("adakv (expected_attention)", "kv=expected_attention:budget={share},split=adakv", forks=False),
     Way("freqkv", "kv=freqkv:window={tokens}", aware=False),
+    Way("cca", "kv=cca:local={half},group={group}", forks=False, aware=False),
     Way("infllm", "kv=infllm:init=64,local={half},blocks={blocks},block=128", forks=False, aware=False),
     Way("longheads", "kv=longheads:window={tokens},chunk=64", forks=False, aware=False),
     Way("quest", "kv=quest:budget={tokens}", single=True, aware=False),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from longspan.core import kernel
+from longspan.core import flex, kernel
 from longspan.core.rotate import rotate
 from longspan.core.types import KV, Band, Layer, Moment, Pattern, PositionMap, Tiles
 from longspan.core.work import Place, Work, lay_out, side_by_side
@@ -188,6 +188,11 @@ def _rows(page: Page, work: Work) -> Run:
 def _sparse(page: Page, work: Work, tiles: Tiles) -> Run:
     """Only the kept tiles, and every query's own tile causally; row by row and head by head where they differ."""
     keep = tiles.keep_BHts
+    final = _final(page, work) if flex.serves(work.q_BHTD) else None
+    if final is not None:
+        own, past = replace(tiles, keep_BHts=keep.to(work.q_BHTD.device)), len(work.part) - work.part.new
+        part = final.part
+        return flex.tiled(final.q_BHTD, part.k_BGSD, part.v_BGSD, own, past=past, scale=page.scale)
     if keep.shape[0] > 1:
         rows = [slice(row, row + 1) for row in range(keep.shape[0])]
         return _join([_sparse(page, work.only(rows=b), replace(tiles, keep_BHts=keep[b])) for b in rows], 0)
@@ -208,13 +213,21 @@ def _sparse(page: Page, work: Work, tiles: Tiles) -> Run:
     return _join(runs, 2)
 
 
-def _run(page: Page, work: Work) -> Run:
+def _final(page: Page, work: Work) -> Work | None:
+    """The same work as one over plain keys, where every pair is in the same band; otherwise None."""
     if _is_plain(page, work):
-        return _plain(page, work)
+        return work
     alone = work.alone()
-    if alone is not None:
-        q, k = _turned_queries(page, work, alone), _turned_keys(page, work, alone)
-        return _plain(page, replace(work, q_BHTD=q, part=replace(work.part, k_BGSD=k)))
+    if alone is None:
+        return None
+    k_BGSD = _turned_keys(page, work, alone)
+    return replace(work, q_BHTD=_turned_queries(page, work, alone), part=replace(work.part, k_BGSD=k_BGSD))
+
+
+def _run(page: Page, work: Work) -> Run:
+    final = _final(page, work)
+    if final is not None:
+        return _plain(page, final)
     runs = [run for band in work.bands for run in _band(page, work.within(band))]
     return kernel.merge(runs) if runs else _nothing(work.q_BHTD)
 

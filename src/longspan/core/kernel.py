@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from longspan.core import flex
+
 FEW = 8
 """Up to this many queries a plain matrix product reads the keys at memory speed; the fused kernel does not."""
 LONG = 1024
@@ -24,6 +26,8 @@ def attention(
     """
     if q_BHTD.shape[2] <= FEW and k_BGSD.shape[2] >= LONG and not causal:
         return _whole(q_BHTD, k_BGSD, v_BGSD, scale, mask)
+    if mask is None and flex.serves(q_BHTD):
+        return flex.attention(q_BHTD, k_BGSD, v_BGSD, scale=scale, causal=causal)
     if q_BHTD.device.type != "cpu":
         if causal:
             mask = torch.ones(q_BHTD.shape[2], k_BGSD.shape[2], dtype=torch.bool, device=q_BHTD.device).tril()
