@@ -15,6 +15,7 @@ from longspan.bench import roofline
 from longspan.bench.sides import Transformers
 from longspan.cli.main import main
 from longspan.draft.glide import Glide
+from longspan.models import shapes
 from longspan.plan.machine import Machine
 
 
@@ -134,3 +135,20 @@ def test_lengths_that_were_finished_are_kept_when_it_is_stopped(call, monkeypatc
     assert call("prefill", "--out", "run")[0] == 130
     kept = json.loads((tmp_path / "run/bench.json").read_text())
     assert {each["length"] for each in kept["standings"]} == {63}
+
+
+def test_a_shape_with_random_weights_is_timed_without_any(capsys, model, monkeypatch):
+    monkeypatch.setattr(shapes, "ensure", lambda name: model)
+    small = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    monkeypatch.setattr(shapes, "COMMON", {"num_key_value_heads": 2, "vocab_size": 5000})
+    monkeypatch.setitem(shapes.SHAPES, "1b", small)
+    words = ("--lengths", "63", "--repeats", "1", "--device", "cpu", "--dtype", "float32", "--json")
+    assert main(["bench", "prefill", "-m", "random:1b", *words]) == 0
+    printed = capsys.readouterr()
+    assert "random weights" in printed.err
+    result = json.loads(printed.out)
+    assert {each["side"] for each in result["standings"]} == {"dense", "transformers"}
+    assert result["folder"] == "bench-random-1b"
+
+    assert main(["bench", "prefill", "-m", "random:9b", *words]) == 2
+    assert "no shape 'random:9b': there are random:1b, random:8b" in capsys.readouterr().err

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("bench", short_help="Time methods side by side with other programs.")
 @click.argument("quantity", type=click.Choice(["prefill", "decode", "ttft", "all"]))
-@click.option("--model", "-m", default="smollm2", show_default=True, help="A known name, a folder or a GGUF file.")
+@click.option("--model", "-m", default="smollm2", show_default=True, help="A name, a folder, a GGUF file; random:1b.")
 @click.option("--lengths", default="512,2k,8k", show_default=True, help="Tokens of the prompt, by commas.")
 @click.option("--methods", multiple=True, help="Method strings, by ; or given again; dense is always there.")
 @click.option("--vs", default="transformers", show_default=True, help="transformers, llamacpp, kvpress[:PRESS:SHARE].")
@@ -58,17 +58,17 @@ def _bench(quantity: str, options: dict[str, Any], progress: Progress, *, quiet:
     from longspan.bench.host import describe
     from longspan.bench.outcome import Outcome
     from longspan.bench.sides import prose
-    from longspan.cli.measuring import load, note, read_lengths
+    from longspan.cli.measuring import note, read_lengths
 
     quantities = QUANTITIES if quantity == "all" else (quantity,)
     plan = Plan(read_lengths(options["lengths"]), quantities, options["repeats"], options["steps"])
     methods = _methods(options["methods"])
     asked = peers.read(options["vs"], gguf=options["gguf"] or Path(options["model"]), python=options["kvpress_python"])
-    model = load(str(options["model"]), options, progress)
+    model = _model(str(options["model"]), options, progress)
     _check(model, asked, plan)
     for remark in (remarks := _remarks(model, methods, plan)):
         note(remark)
-    folder = options["out"] or Path(f"bench-{Path(model.name).stem}")
+    folder = options["out"] or Path(f"bench-{Path(model.name).stem.replace(':', '-')}")
     with ExitStack() as stack:
         ours, others = _sides(model, methods, asked, plan, stack)
         machine = describe(model, others)
@@ -87,6 +87,18 @@ def _bench(quantity: str, options: dict[str, Any], progress: Progress, *, quiet:
         _show(outcome)
         _say(f"written: {', '.join(str(path) for path in written)}")
     return {**outcome.plain(), "folder": str(folder)}
+
+
+def _model(name: str, options: dict[str, Any], progress: Progress) -> Model:
+    """A model by name, or one made with random weights."""
+    from longspan.cli.measuring import load, note
+    from longspan.models.shapes import PREFIX, shaped
+
+    if not name.startswith(PREFIX):
+        return load(name, options, progress)
+    model = shaped(name, device=options["device"], dtype=options["dtype"])
+    note(f"{model.describe()}, random weights")
+    return model
 
 
 def _methods(texts: tuple[str, ...]) -> list[str]:

@@ -19,6 +19,9 @@ BLOCK = 128
 DIMENSIONS = (16, 32, 64, 128, 256)
 """Head dimensions that the kernel is sure to take."""
 
+UNCOMPILED: Callable[..., Any] = flex_attention
+"""The same by plain operations, all pairs at once: what tests compare with."""
+
 
 def serves(q_BHTD: Tensor) -> bool:
     """Whether the compiled kernel runs where these queries are."""
@@ -101,7 +104,7 @@ def _listed(blocks_BHrc: Tensor) -> tuple[Tensor, Tensor]:
 def _kernel(
     q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, mask: BlockMask | None, scale: float
 ) -> tuple[Tensor, Tensor]:
-    run: Callable[..., Any] = _compiled() if serves(q_BHTD) else flex_attention
+    run = _compiled() if serves(q_BHTD) else UNCOMPILED
     aux = AuxRequest(lse=True)
     out, found = run(q_BHTD, k_BGSD, v_BGSD, block_mask=mask, scale=scale, enable_gqa=True, return_aux=aux)
     return out, found.lse

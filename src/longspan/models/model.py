@@ -52,8 +52,8 @@ class Model:
         device, or an attention that cannot be taken over.
         """
         check_rotary(folder)
-        where = pick_device() if device == "auto" else _device(device)
-        precision = pick_dtype(where) if dtype == "auto" else _dtype(dtype)
+        where = find_device(device)
+        precision = find_dtype(dtype, where)
         before = transformers_logging.get_verbosity()
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
@@ -212,7 +212,10 @@ def _fast_bfloat16() -> bool:
     return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """A device by name, or by rule for `auto`; InputError for one that is not here."""
+    if name == "auto":
+        return pick_device()
     kind, _, number = name.partition(":")
     counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     here = [known for known, count in counts.items() if count]
@@ -221,7 +224,10 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _dtype(name: str) -> torch.dtype:
+def find_dtype(name: str, device: torch.device) -> torch.dtype:
+    """A precision by name, or by rule for `auto`; InputError for an unknown one."""
+    if name == "auto":
+        return pick_dtype(device)
     if name not in DTYPES:
         raise InputError(f"no precision named {name!r}; there are auto, {', '.join(DTYPES)}")
     return DTYPES[name]
