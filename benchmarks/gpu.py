@@ -5,7 +5,8 @@
     python benchmarks/gpu.py decode --model random:1b --device cpu --batch 2 --length 1k   # the same on a small machine
 
 `prefill` is `longspan bench prefill` with these choices. `decode` reads one prompt for all rows of a batch and times
-single steps, each method in turn; a method whose bytes do not fit says so. transformers does the same with its DynamicCache.
+single steps, each method in turn; a method whose bytes do not fit says so. transformers does the same with its
+DynamicCache.
 """
 
 from __future__ import annotations
