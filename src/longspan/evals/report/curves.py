@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WIDE = 10
 """How many times the lowest perplexity the highest may be on an even scale."""
-NAMED = 40
+NAMED = 45
 """Characters of a method string in a legend."""
 
 
@@ -40,8 +40,8 @@ def paint_needles(standings: Sequence[Standing], window: int) -> Callable[[Axes]
         asked = [replace(each, cells=tuple(cell for cell in each.cells if cell.needles)) for each in standings]
         asked = [each for each in asked if each.cells]
         _curves(axes, asked, lambda cell: cell.needle_loss, None)
-        axes.axhline(math.log(10), color="#999999", linewidth=0.8, linestyle=":")
-        _finish(axes, asked, window, "loss on a token of the needles (dotted: a guess among ten digits)")
+        axes.axhline(math.log(10), color="#999999", linewidth=0.8, linestyle=":", label="a guess among ten digits")
+        _finish(axes, asked, window, "loss on a token of the needles")
 
     return paint
 
@@ -62,11 +62,15 @@ def _curves(
             linewidth=2.2 if not each.method else 1.3,
             marker=MARKERS[number % len(MARKERS)],
             markersize=4,
-            label=(each.method or "as trained")[:NAMED],
+            label=_named(each.method),
         )
         if bounds is not None:
             low, high = zip(*(bounds(cell) for cell in each.cells), strict=True)
             axes.fill_between(lengths, low, high, color=colour, alpha=0.06, linewidth=0)
+
+
+def _named(method: str) -> str:
+    return f"{method[:NAMED]}\u2026" if len(method) > NAMED + 1 else method or "as trained"
 
 
 def _finish(axes: Axes, standings: Sequence[Standing], window: int, label: str) -> None:
