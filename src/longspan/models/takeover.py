@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
 from longspan.core.errors import InputError
+from longspan.models.fused import fuse
 from longspan.models.rotary import RUNNING, StandIn
 
 NAME = "longspan"
@@ -28,6 +29,7 @@ class _Lease:
         self.lock = threading.Lock()
         self.sessions = 0
         self.before = ""
+        self.unfuse: Callable[[], None] = lambda: None
 
 
 _LEASES: WeakKeyDictionary[PreTrainedModel, _Lease] = WeakKeyDictionary()
@@ -67,6 +69,7 @@ def acquire(model: PreTrainedModel) -> None:
             lease.before = model.config._attn_implementation
             decoder.rotary_emb = StandIn(decoder)
             model.set_attn_implementation(NAME)
+            lease.unfuse = fuse(decoder)
         lease.sessions += 1
 
 
@@ -79,6 +82,7 @@ def release(model: PreTrainedModel) -> None:
             decoder: Any = model.get_decoder()
             decoder.rotary_emb = decoder.rotary_emb.inner
             model.set_attn_implementation(lease.before)
+            lease.unfuse()
 
 
 @contextmanager

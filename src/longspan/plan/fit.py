@@ -19,6 +19,10 @@ BLOCK = 2048
 """Tokens of an offloaded block, as kv=offload has it."""
 ROOM = 128
 """Slots that an eviction store makes room for when a token follows those it keeps."""
+LEVELS = 32
+"""Bits of a group's step and lowest level."""
+EXACT = 192
+"""Latest tokens that rounding stores keep exact, with those they keep for rolling back."""
 Goal = Literal["quality", "speed"]
 
 
@@ -53,9 +57,10 @@ class Way:
     """What it gives up."""
     method: Callable[[Shape, Need], str]
     held: Callable[[Shape, int, int], int]
-    """Slots of a full layer where the model computes, for tokens read in chunks."""
-    share: float = 1.0
-    """Bytes of a slot as a share of a plain one's."""
+    """Slots of a full layer where the model computes, for tokens read in chunks; packed ones as exact ones of as many
+    bytes."""
+    timed: bool = True
+    """Whether the seconds of plain stored tokens are those of this way too."""
     away: Literal["", "host", "disk"] = ""
     """Where the others rest; empty: there are none, or they are gone."""
     seen: Callable[[Shape, int], int] = lambda shape, tokens: tokens
@@ -71,6 +76,8 @@ def ways(need: Need) -> list[Way]:
     return [
         Way("full", 0, "nothing", lambda shape, need: "", _all),
         Way("offload", 0, "nothing; slower", lambda shape, need: rests, _blocks, away=tier),
+        _rounding(8),
+        _rounding(4),
         Way(
             "stream",
             4,
@@ -117,7 +124,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """To read a prompt and write 256 tokens."""
+        """To read a prompt and write 256 tokens; 0 unknown."""
         return self.prefill_seconds + 256 * self.decode_seconds
 
 
@@ -152,7 +159,7 @@ def _largest(way: Way, dtype: str, shape: Shape, need: Need, *, base: int, speed
 def _plan(way: Way, dtype: str, shape: Shape, need: Need, chunk: int, *, base: int, speed: Speed | None) -> Plan:
     slots = way.held(shape, need.tokens, chunk)
     sliding = replace(shape, layers=shape.sliding_layers).kv_bytes(need.tokens)
-    kv = need.batch * (round(shape.full_layers * slots * shape.token_bytes * way.share) + sliding)
+    kv = need.batch * (round(shape.full_layers * slots * shape.token_bytes) + sliding)
     rests = need.batch * shape.full_layers * need.tokens * shape.token_bytes if way.away == "host" else 0
     work = need.batch * shape.work_bytes(min(chunk, need.tokens))
     device = shape.weight_bytes + kv + work
@@ -174,8 +181,8 @@ def _plan(way: Way, dtype: str, shape: Shape, need: Need, chunk: int, *, base: i
         base=base,
         peak=device if need.vram else host,
         host=host,
-        prefill_seconds=_reading(speed, shape, need, seen) if speed else 0.0,
-        decode_seconds=speed.decode(shape, 1, seen) if speed else 0.0,
+        prefill_seconds=_reading(speed, shape, need, seen) if speed and way.timed else 0.0,
+        decode_seconds=speed.decode(shape, 1, seen) if speed and way.timed else 0.0,
         fits=fits,
         reason=reason,
     )
@@ -220,6 +227,24 @@ def _stream_slots(shape: Shape, tokens: int, chunk: int) -> int:
 
 def _stream_seen(shape: Shape, tokens: int) -> int:
     return min(_settings(shape).seen, tokens)
+
+
+def _rounding(bits: Literal[4, 8]) -> Way:
+    def method(shape: Shape, need: Need) -> str:
+        kind = f"integer:bits=8,group={_group(shape, 64)}" if bits == 8 else f"kivi:bits=4,group={_group(shape, 32)}"
+        return f"kv={kind},chunks=true"
+
+    def held(shape: Shape, tokens: int, chunk: int) -> int:
+        group = _group(shape, 64 if bits == 8 else 32)
+        share = (bits + LEVELS / group) / (8 * shape.bytes_per_value)
+        exact = EXACT + chunk / shape.full_layers  # a layer's chunk is packed before the next layer's comes
+        return math.ceil(min(tokens, exact) + tokens * share * 9 / 8)
+
+    return Way(f"{bits} bits", 2 if bits == 8 else 3, f"rounds to {bits} bits; slower", method, held, timed=False)
+
+
+def _group(shape: Shape, most: int) -> int:
+    return math.gcd(shape.head_dim, most)
 
 
 def _evicting(tokens: int, divisor: int) -> Way:

@@ -1,0 +1,105 @@
+"""Projections that read the same input as one matrix product, while few tokens pass: fewer and larger ones read weights
+faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from longspan.models.rotary import RUNNING
+
+FEW = 8
+"""Most tokens of a pass; with more, a product by itself does as well."""
+ALIKE = (("self_attn", ("q_proj", "k_proj", "v_proj")), ("mlp", ("gate_proj", "up_proj")))
+"""Linear layers of a decoder layer that are called one after the other on the same tensor."""
+
+
+def fuse(decoder: Any) -> Callable[[], None]:
+    """Let the decoder's alike projections share a product in a session's own passes: what undoes it.
+
+    Their weights become views of one tensor, so that no byte is held twice.
+    """
+    joined = [part for layer in decoder.layers for part in _joined(layer)]
+    for each in joined:
+        each.install()
+
+    def undo() -> None:
+        for each in joined:
+            each.remove()
+
+    return undo
+
+
+def _joined(layer: Any) -> list[_Joined]:
+    found = []
+    for owner, names in ALIKE:
+        parts = [getattr(getattr(layer, owner, None), name, None) for name in names]
+        if all(type(part) is nn.Linear for part in parts) and len({_kind(part) for part in parts}) == 1:
+            found.append(_Joined(parts))
+    return found
+
+
+def _kind(part: Any) -> tuple[object, ...]:
+    return part.weight.dtype, part.weight.device, part.bias is None
+
+
+class _Joined:
+    """Linear layers that read the same input."""
+
+    def __init__(self, parts: list[Any]) -> None:
+        self._parts = parts
+        self._rows = [part.out_features for part in parts]
+        self._weight = _side_by_side([part.weight for part in parts])
+        self._bias = None if parts[0].bias is None else _side_by_side([part.bias for part in parts])
+        self._last: tuple[Tensor, tuple[Tensor, ...]] | None = None
+
+    def install(self) -> None:
+        """Take the place of the parts' own products."""
+        for index, part in enumerate(self._parts):
+            part.forward = self._forward(index)
+
+    def remove(self) -> None:
+        """Give it back."""
+        for part in self._parts:
+            del part.forward
+
+    def _forward(self, index: int) -> Callable[[Tensor], Tensor]:
+        part, last = self._parts[index], len(self._parts) - 1
+
+        def run(x_BTC: Tensor) -> Tensor:
+            if x_BTC.shape[-2] > FEW or RUNNING.get() is None or self._is_moved():
+                return F.linear(x_BTC, part.weight, part.bias)
+            if index == 0:
+                out = F.linear(x_BTC, self._weight, self._bias)
+                self._last = (x_BTC, out.split(self._rows, -1))
+            if self._last is None or self._last[0] is not x_BTC:
+                return F.linear(x_BTC, part.weight, part.bias)
+            own = self._last[1][index]
+            if index == last:
+                self._last = None
+            return own
+
+        return run
+
+    def _is_moved(self) -> bool:
+        """Whether somebody gave the parts other weights, or moved them to another device."""
+        return bool(self._parts[0].weight.data_ptr() != self._weight.data_ptr())
+
+
+def _side_by_side(parts: list[nn.Parameter]) -> Tensor:
+    """One tensor of which the parameters are views from now on, or are already."""
+    first, rows = parts[0].data, sum(len(part) for part in parts)
+    starts = list(accumulate((part.nbytes for part in parts), initial=first.data_ptr()))
+    storages = {part.untyped_storage().data_ptr() for part in parts}
+    if len(storages) == 1 and [part.data_ptr() for part in parts] == starts[:-1]:
+        return first.as_strided((rows, *first.shape[1:]), first.stride())
+    whole = torch.cat([part.data for part in parts])
+    for part, own in zip(parts, whole.split([len(part) for part in parts]), strict=True):
+        part.data = own
+    return whole
