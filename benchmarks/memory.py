@@ -26,12 +26,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from ways import Way, every
 
 from longspan.core.types import NotRewindable
 from longspan.evals.ask import Ask
@@ -47,80 +47,12 @@ from longspan.models.method import Method
 from longspan.models.model import Model
 from longspan.models.session import Session
 
-SHARES = (0.5, 0.25, 0.125)
 AGAIN = 128
 """Tokens that a forked session reads anew: more than any score looks back."""
 CONTINUED = 256
 """Tokens of a text's continuation whose perplexity counts."""
 REPLY = 40
 """Tokens of a reply to a family's question."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """A method at some share of the bytes or tokens."""
-
-    name: str
-    text: str
-    """Method string, with places for the share and for tokens."""
-    forks: bool = True
-    """It decides at the end of a prompt and looks back only a little."""
-    single: bool = False
-    """It reads everything when several tokens come at once, so tokens are decoded one by one."""
-    aware: bool = True
-    """It makes a difference whether the question is known."""
-
-    def method(self, share: float, length: int) -> str:
-        """The method string for a text of so many tokens."""
-        tokens = int(share * length)
-        half, blocks, group = tokens // 2, max(1, tokens // 2 // 128), round(2 / share) - 1
-        return self.text.format(share=share, rest=1 - share, tokens=tokens, half=half, blocks=blocks, group=group)
-
-
-SCORES = ("streaming_llm", "snapkv", "tova", "keydiff", "knorm", "lagkv", "random")
-AT_SHARES = (
-    *(Way(name, f"kv={name}:budget={{share}}") for name in SCORES),
-    Way("pyramidkv (snapkv)", "kv=snapkv:budget={share},split=pyramid"),
-    Way("adakv (snapkv)", "kv=snapkv:budget={share},split=adakv"),
-    Way("adakv (keydiff)", "kv=keydiff:budget={share},split=adakv"),
-    Way("cam (tova)", "kv=tova:budget={share},merge=cam"),
-    Way("h2o", "kv=h2o:budget={share},recent={half}", forks=False),
-    Way("expected_attention", "kv=expected_attention:budget={share}", forks=False),
-    Way("adakv (expected_attention)", "kv=expected_attention:budget={share},split=adakv", forks=False),
-    Way("freqkv", "kv=freqkv:window={tokens}", aware=False),
-    Way("cca", "kv=cca:local={half},group={group}", forks=False, aware=False),
-    Way("infllm", "kv=infllm:init=64,local={half},blocks={blocks},block=128", forks=False, aware=False),
-    Way("longheads", "kv=longheads:window={tokens},chunk=64", forks=False, aware=False),
-    Way("quest", "kv=quest:budget={tokens}", single=True, aware=False),
-    Way("recycled_attention", "kv=recycled_attention:budget={tokens}", single=True, aware=False),
-    Way("a2ats", "kv=a2ats:share={share}", single=True, aware=False),
-    Way("squeezed_attention", "kv=squeezed_attention:quantile={rest}", aware=False),
-    Way("shadowkv", "kv=shadowkv:budget={tokens}", aware=False),
-)
-FIXED = (
-    Way("full", "", aware=False),
-    Way("integer 8 bits", "kv=integer:bits=8", aware=False),
-    Way("integer 4 bits", "kv=integer:bits=4", aware=False),
-    Way("kivi 4 bits", "kv=kivi:bits=4", aware=False),
-    Way("kivi 2 bits", "kv=kivi:bits=2", aware=False),
-    Way("kvquant 4 bits", "kv=kvquant:bits=4", aware=False),
-    Way("kvquant 3 bits", "kv=kvquant:bits=3", aware=False),
-    Way("kvquant 2 bits", "kv=kvquant:bits=2,normalize=true", aware=False),
-    Way("keydiff 0.5 in integer 8 bits", "kv=keydiff:budget=0.5,keep=integer,bits=8,residual=32"),
-    Way("keydiff 0.5 in kivi 4 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=4,residual=32"),
-    Way("keydiff 0.5 in kivi 2 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=2,residual=32"),
-    Way("keydiff 0.25 in kivi 4 bits", "kv=keydiff:budget=0.25,keep=kivi,bits=4,residual=32"),
-)
-"""Ways whose bytes do not depend on a share."""
-
-
-def every(length: int) -> Iterator[tuple[str, Way, str]]:
-    """Label, way and method string of all that is compared."""
-    for way in FIXED:
-        yield way.name, way, way.text
-    for way in AT_SHARES:
-        for share in SHARES:
-            yield f"{way.name} {share:g}", way, way.method(share, length)
 
 
 def pairs(model: Model, length: int, documents: int, needles: int) -> list[Reading]:
@@ -217,9 +149,15 @@ def aware(text: Text, way: Way, method: str, tail: tuple[int, ...], scored: int)
         return {"right": [right], "losses": [loss]}
 
 
-def quality(model: Model, journal: Journal, length: int, documents: int, needles: int, only: list[str]) -> None:
-    """Everything about answers and bytes."""
-    compared = [each for each in every(length) if any(name in each[0] for name in only or [""])]
+def quality(
+    model: Model,
+    journal: Journal,
+    compared: list[tuple[str, Way, str]],
+    size: tuple[int, int, int],
+    when: tuple[str, ...],
+) -> None:
+    """Everything about answers and bytes; `size` is the length of a text, how many of them, and questions over all."""
+    length, documents, needles = size
     tasks = {
         "needle": readings(model, library(), [length], documents, needles),
         "key_value": pairs(model, length, documents, needles),
@@ -228,10 +166,10 @@ def quality(model: Model, journal: Journal, length: int, documents: int, needles
         cut = len(reading.tokens) - (reading.scored if task == "needle" else 0)
         following = reading.tokens[cut : cut + CONTINUED + 1]
         with closing(Text(model, reading.tokens[:cut])) as text:
-            for label, way, method in compared:
+            for label, way, method in compared if "agnostic" in when else ():
                 key = f"quality {task} agnostic {reading.number} {label}"
                 _once(journal, key, partial(agnostic, text, way, method, reading, following))
-            for needle in reading.needles:
+            for needle in reading.needles if "aware" in when else ():
                 at = len(needle.tokens) - needle.scored - 1
                 question, tail = needle.tokens[:at], needle.tokens[at:]
                 with text.asked(question):
@@ -379,6 +317,7 @@ def main() -> None:
     parser.add_argument("--needles", type=int, default=20, help="questions of each kind, over all texts")
     parser.add_argument("--samples", type=int, default=2, help="of each family")
     parser.add_argument("--method", action="append", default=[], help="of families: a method string")
+    parser.add_argument("--when", choices=("agnostic", "aware", "both"), default="both", help="of quality")
     parser.add_argument("--only", action="append", default=[], help="methods whose name has this in it")
     parser.add_argument("--out", type=Path, default=Path("memory"))
     asked = parser.parse_args()
@@ -392,7 +331,9 @@ def main() -> None:
         return print(json.dumps(one(model, asked.length, *asked.method)))
     if asked.part == "families":
         return families(model, journal, asked.length, asked.samples, ["", *asked.method])
-    return quality(model, journal, asked.length, asked.documents, asked.needles, asked.only)
+    compared = [each for each in every(asked.length) if any(name in each[0] for name in asked.only or [""])]
+    when = ("agnostic", "aware") if asked.when == "both" else (asked.when,)
+    return quality(model, journal, compared, (asked.length, asked.documents, asked.needles), when)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ def paint(
     lengths = sorted({each.length for each in mine})
 
     def draw(axes: Axes) -> None:
+        from matplotlib.ticker import LogLocator
+
         for number, side in enumerate(dict.fromkeys(each.side for each in mine)):
             line = [each for each in mine if each.side == side]
             spreads = [each.seconds if quantity == "ttft" else each.per_second for each in line]
@@ -49,6 +51,9 @@ def paint(
         axes.plot(lengths, bounds(quantity, lengths, roofline), color="#1b2838", linestyle="--", label="roofline")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+        axes.minorticks_off()
         axes.set_xticks(lengths, [short(length) for length in lengths])
         axes.set(xlabel="tokens of the prompt", ylabel=TITLES[quantity])
         axes.grid(alpha=0.25)
