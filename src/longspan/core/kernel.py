@@ -10,7 +10,7 @@ from longspan.core import flex
 
 FEW = 8
 """Up to this many queries a plain matrix product reads the keys at memory speed; the fused kernel does not."""
-LONG = 1024
+LONG = 2048
 """From this many stored tokens on, that pays."""
 TILE = 2048
 """Stored tokens per step where no fused kernel returns a log-sum-exp."""
