@@ -59,6 +59,7 @@ FIXED = (
     Way("kvquant 4 bits", "kv=kvquant:bits=4", aware=False),
     Way("kvquant 3 bits", "kv=kvquant:bits=3", aware=False),
     Way("kvquant 2 bits", "kv=kvquant:bits=2,normalize=true", aware=False),
+    Way("xattention", "pattern=xattention:stride=16", forks=False, aware=False),
     Way("keydiff 0.5 in integer 8 bits", "kv=keydiff:budget=0.5,keep=integer,bits=8,residual=32"),
     Way("keydiff 0.5 in kivi 4 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=4,residual=32"),
     Way("keydiff 0.5 in kivi 2 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=2,residual=32"),
