@@ -76,7 +76,9 @@ def test_others_use_the_model_as_it_was():
         session.prefill([[1, 2]])
         loss = model.network(tokens).logits.sum()
         loss.backward()
-        assert model.network.get_decoder().layers[0].self_attn.k_proj.weight.grad.abs().sum() > 0
+        key = model.network.get_decoder().layers[0].self_attn.k_proj
+        assert key.weight.grad.abs().sum() > 0
+        assert key(torch.ones(64)).shape == (16,)  # a single vector too
     assert "forward" not in vars(model.network.get_decoder().layers[0].mlp.up_proj)
     torch.testing.assert_close(model.network(tokens).logits, before)
 

@@ -73,7 +73,7 @@ class _Joined:
         part, last = self._parts[index], len(self._parts) - 1
 
         def run(x_BTC: Tensor) -> Tensor:
-            if x_BTC.shape[-2] > FEW or RUNNING.get() is None or self._is_moved():
+            if RUNNING.get() is None or x_BTC.shape[-2] > FEW or self._is_moved():
                 return F.linear(x_BTC, part.weight, part.bias)
             if index == 0:
                 out = F.linear(x_BTC, self._weight, self._bias)
