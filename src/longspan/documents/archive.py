@@ -10,6 +10,8 @@ from longspan.documents.content import Limits, Unreadable
 
 BROKEN = "is broken: save or fetch it again"
 """Why a damaged archive cannot be read."""
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
+"""What zipfile raises on one; NotImplementedError is its word for a compression or a version it does not know."""
 
 
 class Archive:
@@ -18,7 +20,7 @@ class Archive:
     def __init__(self, data: bytes, limits: Limits) -> None:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        except DAMAGED as error:
             raise Unreadable(BROKEN) from error
         self.names = frozenset(self._zip.namelist())
         self._limit = self._left = limits.max_decompressed
@@ -36,7 +38,7 @@ class Archive:
         try:
             with self._zip.open(name) as entry:
                 data = entry.read(self._left + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
+        except DAMAGED as error:
             raise Unreadable(BROKEN) from error
         self._left -= len(data)
         if self._left < 0:

@@ -15,7 +15,7 @@ _MALFORMED = (ExpatError, LookupError, ValueError, TypeError, AttributeError, OS
 
 def read(data: bytes, *, limits: Limits, progress: Progress) -> Content:
     """Read a Word file; no pictures, headers or footers. Raises Unreadable when it is broken or protected."""
-    import mammoth  # type: ignore[import-untyped]  # it ships no types
+    import mammoth
 
     checked = _checked(Archive(data, limits))
     picture = mammoth.images.img_element(lambda _: {})

@@ -35,7 +35,7 @@ def read(data: bytes, *, limits: Limits, progress: Progress) -> Content:
 
 
 def _open(data: bytes) -> Any:
-    import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+    import pypdfium2
 
     try:
         return pypdfium2.PdfDocument(data)

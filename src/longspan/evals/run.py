@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
@@ -210,7 +210,7 @@ class Runner:
 
     def _row(self, job: Job, sample: Sample, **more: object) -> Row:
         task, subject = self._source.task(job.task), self._subject
-        fields: dict[str, object] = {
+        fields: dict[str, Any] = {
             "sample": sample.id,
             "task": job.task,
             "ability": task.card.ability,
@@ -226,7 +226,7 @@ class Runner:
             "agnostic": self._source.manifest.agnostic,
             **more,
         }
-        return Row(**fields)  # type: ignore[arg-type]  # the names are Row's, checked by its tests
+        return Row(**fields)
 
     def _key(self, job: Job) -> str:
         return key(job.task, job.length, job.index, self._subject.method)

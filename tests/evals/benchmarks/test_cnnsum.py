@@ -25,7 +25,6 @@ def test_excerpts_are_asked_with_every_official_prompt(folder):
 
 def test_words_are_told_apart_and_compared_by_rouge():
     """He, come to, Beijing: of these three words two are in he, leave, past, Beijing."""
-    pytest.importorskip("jieba")
     task = TASKS["cnnsum/16k"]
     reply = {"prediction": "\u4ed6\u6765\u5230\u5317\u4eac", "summary": "\u4ed6\u79bb\u5f00\u4e86\u5317\u4eac"}
     precision, recall = 2 / 3, 2 / 4

@@ -27,6 +27,8 @@ from longspan.models.model import Model
 REPLY = 512
 """Tokens of a reply where a task does not say."""
 UNBOUNDED = 2**31
+PLAIN = GenerateConfig()
+"""Where inspect_ai says nothing of how to generate."""
 
 
 @modelapi(name="longspan")
@@ -38,7 +40,7 @@ class Longspan(ModelAPI):
         model_name: str,
         base_url: str | None = None,
         api_key: str | None = None,
-        config: GenerateConfig = GenerateConfig(),  # noqa: B008  # the signature that inspect_ai calls
+        config: GenerateConfig = PLAIN,
         method: str = "",
         device: str = "auto",
         dtype: str = "auto",

@@ -5,8 +5,6 @@ in the official runs, the turns before it are shown with their right answers. A 
 official files: `id`, `turn_idx`, `prediction`, `ground_truth`, and `task`, `repo`, `func_name` where the task has them.
 """
 
-# ruff: noqa: RUF001 - the Chinese is real
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,7 +66,7 @@ class Coding:
         return codebook.fit(x_SW[inside_SW], self.bits, weights_N=weights_N, normalize=self.normalize)
 
 
-class Coded:
+class Coded(ABC):
     """What keys and values share: codes, outliers, and a fit, made of the first tokens where none is given."""
 
     def __init__(self, layer: Layer, coding: Coding, fit: Fit | None) -> None:
@@ -105,11 +106,13 @@ class Coded:
         assert self._made is not None, "nothing was pushed"
         return self._made
 
+    @abstractmethod
     def _make(self, x_SW: Tensor) -> Fit:
-        raise NotImplementedError
+        """Fit levels to tokens."""
 
+    @abstractmethod
     def _push(self, x_SW: Tensor) -> None:
-        raise NotImplementedError
+        """Code a block of tokens."""
 
     def _store(self, x_SW: Tensor, low: Tensor, high: Tensor, outlier_SW: Tensor) -> None:
         codes_SW = self._fit.book.encode(_within(x_SW, low, high)).to(torch.uint8)

@@ -84,7 +84,8 @@ def _said(path: Path, file: Any) -> tuple[dict[str, Any], str]:
 
 def _read(path: Path, file: Any) -> tuple[dict[str, Any], Snapshot, Tensor]:
     said, text = _said(path, file)
-    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file is no mapping)
+    names: list[str] = file.keys()
+    tensors = {name: file.get_tensor(name) for name in names}
     if _digest(text, tensors) != said["sha256"]:
         raise InputError(f"{path} was damaged or changed after it was made: it is not used")
     layers: dict[int, dict[str, Tensor]] = {}
