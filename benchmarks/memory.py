@@ -155,14 +155,15 @@ def quality(
     compared: list[tuple[str, Way, str]],
     size: tuple[int, int, int],
     when: tuple[str, ...],
+    tasks: tuple[str, ...],
 ) -> None:
     """Everything about answers and bytes; `size` is the length of a text, how many of them, and questions over all."""
     length, documents, needles = size
-    tasks = {
-        "needle": readings(model, library(), [length], documents, needles),
-        "key_value": pairs(model, length, documents, needles),
+    make = {
+        "needle": lambda: readings(model, library(), [length], documents, needles),
+        "key_value": lambda: pairs(model, length, documents, needles),
     }
-    for task, reading in ((task, reading) for task, asked in tasks.items() for reading in asked):
+    for task, reading in ((task, reading) for task in tasks for reading in make[task]()):
         cut = len(reading.tokens) - (reading.scored if task == "needle" else 0)
         following = reading.tokens[cut : cut + CONTINUED + 1]
         with closing(Text(model, reading.tokens[:cut])) as text:
@@ -318,6 +319,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2, help="of each family")
     parser.add_argument("--method", action="append", default=[], help="of families: a method string")
     parser.add_argument("--when", choices=("agnostic", "aware", "both"), default="both", help="of quality")
+    parser.add_argument("--task", choices=("needle", "key_value", "both"), default="both", help="of quality")
     parser.add_argument("--only", action="append", default=[], help="methods whose name has this in it")
     parser.add_argument("--out", type=Path, default=Path("memory"))
     asked = parser.parse_args()
@@ -333,7 +335,8 @@ def main() -> None:
         return families(model, journal, asked.length, asked.samples, ["", *asked.method])
     compared = [each for each in every(asked.length) if any(name in each[0] for name in asked.only or [""])]
     when = ("agnostic", "aware") if asked.when == "both" else (asked.when,)
-    return quality(model, journal, compared, (asked.length, asked.documents, asked.needles), when)
+    tasks = ("needle", "key_value") if asked.task == "both" else (asked.task,)
+    return quality(model, journal, compared, (asked.length, asked.documents, asked.needles), when, tasks)
 
 
 if __name__ == "__main__":

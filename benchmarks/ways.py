@@ -46,9 +46,9 @@ AT_SHARES = (
     Way("longheads", "kv=longheads:window={tokens},chunk=64", forks=False, aware=False),
     Way("quest", "kv=quest:budget={tokens}", single=True, aware=False),
     Way("recycled_attention", "kv=recycled_attention:budget={tokens}", single=True, aware=False),
-    Way("a2ats", "kv=a2ats:share={share}", single=True, aware=False),
     Way("squeezed_attention", "kv=squeezed_attention:quantile={rest}", aware=False),
     Way("shadowkv", "kv=shadowkv:budget={tokens}", aware=False),
+    Way("a2ats", "kv=a2ats:share={share}", single=True, aware=False),
 )
 FIXED = (
     Way("full", "", aware=False),
