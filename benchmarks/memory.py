@@ -163,7 +163,7 @@ def quality(
         "needle": lambda: readings(model, library(), [length], documents, needles),
         "key_value": lambda: pairs(model, length, documents, needles),
     }
-    for task, reading in ((task, reading) for task in tasks for reading in make[task]()):
+    for task, reading in ((kind, made) for kind in tasks for made in make[kind]()):
         cut = len(reading.tokens) - (reading.scored if task == "needle" else 0)
         following = reading.tokens[cut : cut + CONTINUED + 1]
         with closing(Text(model, reading.tokens[:cut])) as text:

@@ -65,7 +65,17 @@ def test_a_text_is_read_once_and_described(cache, made):
 
 
 @pytest.mark.parametrize("family", ["llama", "mistral", "gemma3"])
-@pytest.mark.parametrize("method", ["", "rope=yarn:factor=2", "positions=self_extend:group=4,window=64"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "",
+        "rope=yarn:factor=2",
+        "positions=self_extend:group=4,window=64",
+        "kv=h2o:budget=64,recent=8",
+        "kv=kvquant:sample=8",
+        "kv=keydiff:budget=0.5,keep=kivi,bits=4,group=8,residual=8",
+    ],
+)
 def test_what_is_loaded_goes_on_to_the_bit(cache, family, method):
     model, way, tokens = tiny_model(family), Method.parse(method), text(300)
     found = cache.find(model, way, [*tokens, 7, 8], 320)

@@ -13,7 +13,23 @@ from longspan.models.tiny import tiny
 
 FAMILIES = ["llama", "mistral", "gemma3"]
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
-METHODS = ["", "kv=full positions=self_extend:group=4,window=64", "rope=yarn:factor=2"]
+METHODS = [
+    "",
+    "kv=full positions=self_extend:group=4,window=64",
+    "rope=yarn:factor=2",
+    "kv=offload:block=64",
+    "kv=integer:bits=8,group=8,residual=16",
+    "kv=kivi:bits=2,group=8,residual=8",
+    "kv=kvquant:bits=3,sample=8",
+    "kv=freqkv:window=64",
+    "kv=snapkv:budget=64,window=8",
+    "kv=snapkv:budget=64,window=8,split=adakv,every=2",
+    "kv=tova:budget=64,chunks=true positions=cache_relative",
+    "kv=h2o:budget=64,recent=8,every=1",
+    "kv=expected_attention:budget=0.25",
+    "kv=keydiff:budget=0.5,keep=kivi,bits=4,group=8,residual=8",
+    "kv=keydiff:budget=0.5,keep=offload,block=64,split=adakv",
+]
 NEXT = torch.tensor([[3, 4, 5]])
 
 
@@ -106,6 +122,19 @@ def test_a_sliding_layer_saves_its_window_only():
         saved = session.save()
     assert {state["k"].shape[2] for state in saved.layers.values()} == {15}
     assert not saved.whole
+
+
+def test_what_was_given_up_or_rounded_is_not_saved():
+    def saved(method):
+        with Session(tiny(), Method.parse(method)) as session:
+            session.prefill([text(500)], chunk=16)
+            return session.save()
+
+    whole, evicted = saved(""), saved("kv=keydiff:budget=0.25")
+    rounded = saved("kv=keydiff:budget=0.25,keep=kivi,bits=4,group=8,residual=8")
+    assert evicted.nbytes() < 0.35 * whole.nbytes()
+    assert rounded.nbytes() < 0.75 * evicted.nbytes()
+    assert not evicted.whole
 
 
 def test_bytes_are_counted_before_the_first_call_too():

@@ -13,9 +13,10 @@ from longspan.core.errors import InputError
 from longspan.core.types import EMPTY, KV, KVPolicy, Layer, Look, Moment, NotRewindable, Store
 from longspan.kv.full import Full
 from longspan.kv.merge.drop import Drop
-from longspan.kv.run import best, joined, runs
+from longspan.kv.run import Run, best, joined, runs
 from longspan.kv.score import Judging, Score, opened
 from longspan.kv.split.uniform import Uniform
+from longspan.kv.state import State, number, part_of, portable, under
 
 
 class Split(Protocol):
@@ -96,6 +97,27 @@ class EvictionStore:
     def nbytes(self) -> int:
         """Bytes held, what the score remembers included."""
         return sum(store.nbytes() for store in self._stores) + self._judge.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """What each store and the judge hold, and how much was read, evicted and decoded."""
+        lengths = {"length": self._length_B, "prompt": self._prompt_B, "evicted": self._evicted_B}
+        state = {**lengths, "decoded": number(self._decoded), "stores": number(len(self._stores))}
+        state |= under("judge", self._judge.state())
+        for index, store in enumerate(self._stores):
+            held = store if isinstance(store, Run) else portable(store, self._policy.keep)
+            state |= under(f"store.{index}", held.state())
+        return state
+
+    def load(self, state: State) -> None:
+        """Take it over."""
+        self._length_B, self._prompt_B, self._evicted_B = (state[name] for name in ("length", "prompt", "evicted"))
+        self._decoded = int(state["decoded"])
+        self._judge.load(part_of(state, "judge"))
+        each = [part_of(state, f"store.{index}") for index in range(int(state["stores"]))]
+        if "place" in each[0]:
+            self._stores = [Run.loaded(own, self._layer, self._policy.keep) for own in each]
+        else:
+            portable(self._stores[0], self._policy.keep).load(each[0])
 
     def _due(self, moment: Moment, decoded: int) -> bool:
         every = self._policy.every

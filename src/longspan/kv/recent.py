@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from longspan.core.types import EMPTY, KV, Look, Moment, NotRewindable
+from longspan.kv.state import State
 
 
 class Recent:
@@ -54,6 +55,20 @@ class Recent:
     def nbytes(self) -> int:
         """Bytes held."""
         return sum(q_BHTD.nbytes + q_BT.nbytes for q_BHTD, q_BT in self._queries)
+
+    def state(self) -> dict[str, Tensor]:
+        """Queries, their positions, and how many each row had; nothing where there are none."""
+        if not self._queries:
+            return {}
+        self._settle()
+        q_BHTD, q_BT = self._queries[0]
+        return {"q": q_BHTD, "pos": q_BT, "seen": torch.as_tensor(self._seen_B)}
+
+    def load(self, state: State) -> None:
+        """Take them over."""
+        if state:
+            self._queries = [(state["q"], state["pos"])]
+            self._slots, self._seen_B = state["pos"].shape[1], state["seen"]
 
     def _settle(self) -> None:
         """Put every row's last queries at the end of one run."""

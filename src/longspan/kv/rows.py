@@ -9,6 +9,7 @@ from typing import Protocol
 from torch import Tensor
 
 from longspan.core.types import EMPTY, KV, Look, NotRewindable
+from longspan.kv.state import State, number, part_of, under
 
 
 class Memory(Protocol):
@@ -36,6 +37,14 @@ class Memory(Protocol):
 
     def nbytes(self) -> int:
         """Bytes held."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """All that another memory of the same settings needs to go on from here."""
+        ...
+
+    def load(self, state: State) -> None:
+        """Take it over, while empty."""
         ...
 
 
@@ -86,3 +95,17 @@ class Rows:
     def nbytes(self) -> int:
         """Bytes held."""
         return sum(memory.nbytes() for memory in self._rows)
+
+    def state(self) -> dict[str, Tensor]:
+        """Each row's own."""
+        state = {"rows": number(len(self._rows))}
+        for row, memory in enumerate(self._rows):
+            state |= under(f"row.{row}", memory.state())
+        return state
+
+    def load(self, state: State) -> None:
+        """Take over each row's own."""
+        self._rows = [self._memory() for _ in range(int(state["rows"]))]
+        self._new = [0] * len(self._rows)
+        for row, memory in enumerate(self._rows):
+            memory.load(part_of(state, f"row.{row}"))

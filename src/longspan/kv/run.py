@@ -11,11 +11,14 @@ from torch import Tensor
 from longspan.core.types import EMPTY, KV, KVPolicy, Layer, Look, Store
 from longspan.kv.buffer import FIRST
 from longspan.kv.full import Full, FullStore
+from longspan.kv.state import State, number, part_of, portable, under
 
 ROOM = 128
 """Slots beyond the tokens kept that the first later token makes room for."""
 PART = 8
 """Of those stored, one part of so many is the room that is made after that."""
+Place = tuple[tuple[int, int] | None, tuple[int, int] | None]
+"""Batch rows and key/value heads, first and end; None: all."""
 
 
 class Run:
@@ -24,20 +27,26 @@ class Run:
     Heads are rows of one head for the store within, whose positions are shared by heads.
     """
 
-    def __init__(self, kept: KV, layer: Layer, policy: KVPolicy) -> None:
-        self._place = kept.rows, kept.heads
-        self._shape = kept.pos_BGS.shape[:2]
-        self._plain = isinstance(policy, Full)
+    def __init__(self, place: Place, shape: tuple[int, int], layer: Layer, policy: KVPolicy, slots: int) -> None:
+        """Open one for so many rows and heads at their place, with room for as many slots."""
+        self._place, self._shape = place, shape
+        self._policy, self._plain = policy, isinstance(policy, Full)
         self._holes = self._idle = False
+        self._store: Store = FullStore(slots + ROOM, PART) if self._plain else policy.open(_one_head(layer))
+
+    @classmethod
+    def of(cls, kept: KV, layer: Layer, policy: KVPolicy) -> Run:
+        """Take over tokens, those of a plain store in their own memory."""
+        rows, heads = kept.pos_BGS.shape[:2]
+        run = cls((kept.rows, kept.heads), (rows, heads), layer, policy, len(kept))
         k, v, pos = _as_rows(kept.k_BGSD, kept.v_BGSD, kept.pos_BGS)
-        if isinstance(policy, Full):
-            self._store: Store = (store := FullStore(len(kept) + ROOM, PART))
-            store.hold(k, v, pos)
-            return
-        self._store = policy.open(_one_head(layer))
+        if isinstance(run._store, FullStore):
+            run._store.hold(k, v, pos)
+            return run
         for start in range(0, len(kept), FIRST):
             cut = slice(start, start + FIRST)
-            self._store.append(k[:, :, cut], v[:, :, cut], pos[:, cut])
+            run._store.append(k[:, :, cut], v[:, :, cut], pos[:, cut])
+        return run
 
     def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
         """Store this run's share of a call's tokens; of a row by itself without its padding."""
@@ -72,6 +81,24 @@ class Run:
         """Bytes held."""
         return self._store.nbytes()
 
+    def state(self) -> dict[str, Tensor]:
+        """Where it stands, and what the store within holds."""
+        rows, heads = (place or (0, 0) for place in self._place)
+        place = torch.tensor([*rows, *heads, *self._shape])
+        held = portable(self._store, self._policy).state()
+        return {"place": place, "holes": number(self._holes), **under("held", held)}
+
+    @classmethod
+    def loaded(cls, state: State, layer: Layer, policy: KVPolicy) -> Run:
+        """Go on from what another one held."""
+        first_row, end_row, first_head, end_head, rows, heads = state["place"].tolist()
+        place = (first_row, end_row) if end_row else None, (first_head, end_head) if end_head else None
+        held = part_of(state, "held")
+        run = cls(place, (rows, heads), layer, policy, held["k"].shape[2] if isinstance(policy, Full) else 0)
+        run._holes = bool(state["holes"])
+        portable(run._store, policy).load(held)
+        return run
+
     def _whole(self, part: KV) -> KV:
         k, v, pos = (x.reshape(*self._shape, *x.shape[2:]) for x in (part.k_BGSD, part.v_BGSD, part.pos_BGS))
         rows, heads = self._place
@@ -96,7 +123,7 @@ def runs(kv: KV, keep_BGS: Tensor, layer: Layer, policy: KVPolicy) -> list[Run]:
         places = [replace(kv, rows=row) for row in rows]
     else:
         places = [replace(kv, rows=row, heads=head) for row in rows for head in heads]
-    return [Run(_kept(place, keep_BGS), layer, policy) for place in places]
+    return [Run.of(_kept(place, keep_BGS), layer, policy) for place in places]
 
 
 def joined(parts: Sequence[KV], rows: int, heads: int) -> KV:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from longspan.core.types import EMPTY, KV, Layer, Look
 from longspan.kv.recent import LookBack, Recent
+from longspan.kv.state import State, part_of, under
 
 SPARE = 64
 """Decoded tokens that can be rolled back before a score that has seen their queries says no."""
@@ -58,6 +59,13 @@ class Judge:
     def nbytes(self) -> int:
         """Bytes held."""
         return 0
+
+    def state(self) -> dict[str, Tensor]:
+        """What it remembers, for a judge of the same settings and layer in another session."""
+        return {}
+
+    def load(self, state: State) -> None:
+        """Take over what another one remembered."""
 
 
 @runtime_checkable
@@ -112,6 +120,14 @@ class ByWindow:
         """Bytes held."""
         return self._recent.nbytes()
 
+    def state(self) -> dict[str, Tensor]:
+        """The queries."""
+        return self._recent.state()
+
+    def load(self, state: State) -> None:
+        """Take them over."""
+        self._recent.load(state)
+
 
 class ByLearning:
     """A judge, and the decoded tokens' queries that it has not learned from yet, so that they can be rolled back."""
@@ -157,16 +173,32 @@ class ByLearning:
         """Bytes held."""
         return self._judge.nbytes() + sum(q_BHTD.nbytes + q_BT.nbytes for q_BHTD, q_BT in self._held)
 
+    def state(self) -> dict[str, Tensor]:
+        """What the judge remembers, and what it has still to learn from."""
+        state = {"learned": self._learned_B, **under("judge", self._judge.state())}
+        if self._held:
+            state["q"], state["pos"] = self._waiting()
+        return state
+
+    def load(self, state: State) -> None:
+        """Take it over."""
+        self._learned_B = state["learned"]
+        self._judge.load(part_of(state, "judge"))
+        self._held = [(state["q"], state["pos"])] if "q" in state else []
+
     def _learn(self, kv: KV, look: Look, spare: int) -> None:
         """Let the judge learn from all queries held but the last `spare`."""
         if not self._held:
             return
-        q_BHTD = torch.cat([q for q, _ in self._held], 2)
-        q_BT = torch.cat([pos for _, pos in self._held], 1)
+        q_BHTD, q_BT = self._waiting()
         ripe = q_BT.shape[1] - spare
         self._judge.learn(kv, LookBack(look, q_BHTD[:, :, :ripe], q_BT[:, :ripe]))
         self._learned_B = self._learned_B.maximum(q_BT[:, :ripe].amax(1) + 1)
         self._held = [(q_BHTD[:, :, ripe:].clone(), q_BT[:, ripe:])] if spare else []
+
+    def _waiting(self) -> tuple[Tensor, Tensor]:
+        """Queries [B, H, T, D] not learned from yet, and their positions [B, T]."""
+        return torch.cat([q for q, _ in self._held], 2), torch.cat([pos for _, pos in self._held], 1)
 
 
 def opened(score: Score | Judging, layer: Layer, *, decoding: bool) -> ByWindow | ByLearning:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from longspan.kv.state import State
+
 
 class Tally:
     """Numbers of the tokens of each head, found by their positions."""
@@ -29,6 +31,15 @@ class Tally:
     def keep(self, pos_BGS: Tensor) -> None:
         """Hold the numbers of these tokens only."""
         self.put(pos_BGS, self.at(pos_BGS))
+
+    def state(self) -> dict[str, Tensor]:
+        """Positions and numbers, where there are any."""
+        return {} if self._pos_BGS is None else {"pos": self._pos_BGS, "value": self._value_BGS}
+
+    def load(self, state: State) -> None:
+        """Take them over."""
+        if state:
+            self.put(state["pos"], state["value"])
 
     def nbytes(self) -> int:
         """Bytes held."""

@@ -22,13 +22,13 @@ from longspan.core.types import (
     KVPolicy,
     Layer,
     Moment,
-    Portable,
     Rotation,
     Store,
     Watch,
 )
 from longspan.kv.reuse.blend import PUBLISHED, CacheBlend
 from longspan.kv.reuse.snapshot import Snapshot, profile_of
+from longspan.kv.state import portable
 from longspan.kv.window import WindowStore
 from longspan.models import takeover
 from longspan.models.blend import Blending, Piece, check
@@ -235,7 +235,7 @@ class Session:
         text_BT, pos_BT = self._text()
         states: dict[int, Mapping[str, Tensor]] = dict(self._restored)
         for index, store in self._stores.items():
-            states[index] = self._portable(store).state()
+            states[index] = portable(store, self.method.kv).state()
         return Snapshot(text_BT, pos_BT, self.profile, states)
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -385,11 +385,5 @@ class Session:
         """Give a layer's new store what was restored for it."""
         state, store = self._restored.pop(layer.index, None), self._stores[layer.index]
         if state is not None:
-            self._portable(store).load({name: part.to(layer.device) for name, part in state.items()})
+            portable(store, self.method.kv).load({name: part.to(layer.device) for name, part in state.items()})
             store.truncate(self._next_B())
-
-    def _portable(self, store: Store) -> Portable:
-        if isinstance(store, Portable):
-            return store
-        name = type(self.method.kv).__name__
-        raise InputError(f"{name} cannot hand its stored tokens over to another session yet: use kv=full for that")

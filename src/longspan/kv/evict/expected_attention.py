@@ -12,6 +12,7 @@ from longspan.core.rotate import rotate
 from longspan.core.types import EMPTY, KV, Layer, Look, NotRewindable, Rotation
 from longspan.kv.projected import projected
 from longspan.kv.score import ALL, Judge
+from longspan.kv.state import State
 
 KEYS = 1024
 """Stored tokens whose logits are computed at a time."""
@@ -66,6 +67,16 @@ class _Expected(Judge):
     def nbytes(self) -> int:
         """Bytes held."""
         return self._mean_BHD.nbytes + self._spread_BHDD.nbytes
+
+    def state(self) -> dict[str, Tensor]:
+        """The moments, and of how many queries."""
+        counts = {"length": self._length_B, "count": self._count_B}
+        return {**counts, "mean": self._mean_BHD, "spread": self._spread_BHDD}
+
+    def load(self, state: State) -> None:
+        """Take them over."""
+        self._length_B, self._count_B = state["length"], state["count"]
+        self._mean_BHD, self._spread_BHDD = state["mean"], state["spread"]
 
     def _logits(self, k_BGSD: Tensor, pos_BGS: Tensor) -> Tensor:
         """The logarithm of the expected exponential of a query's logit, for each query head of a group."""

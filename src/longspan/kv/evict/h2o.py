@@ -10,6 +10,7 @@ from torch import Tensor
 from longspan.core.errors import InputError
 from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.score import ALL, Judge
+from longspan.kv.state import State
 from longspan.kv.tally import Tally
 
 QUERIES = 16
@@ -52,6 +53,14 @@ class _Attended(Judge):
     def nbytes(self) -> int:
         """Bytes held."""
         return self._tally.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """The sums."""
+        return self._tally.state()
+
+    def load(self, state: State) -> None:
+        """Take them over."""
+        self._tally.load(state)
 
 
 @dataclass(frozen=True, slots=True)

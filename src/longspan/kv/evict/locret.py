@@ -14,6 +14,7 @@ from longspan.core.errors import InputError
 from longspan.core.types import EMPTY, KV, Layer, Look
 from longspan.kv.projected import projected
 from longspan.kv.score import ALL, Judge
+from longspan.kv.state import State
 from longspan.kv.tally import Tally
 
 
@@ -68,6 +69,14 @@ class _Retained(Judge):
     def nbytes(self) -> int:
         """Bytes held; the head itself belongs to the model."""
         return self._tally.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """The tokens' worth."""
+        return self._tally.state()
+
+    def load(self, state: State) -> None:
+        """Take it over."""
+        self._tally.load(state)
 
     def _worth(self, kv: KV, look: Look, index_BGT: Tensor, pos_BGT: Tensor) -> Tensor:
         """What the retaining head makes of the queries, keys and values of these tokens as they were projected."""

@@ -13,6 +13,7 @@ from longspan.core.errors import InputError
 from longspan.core.types import KV, Layer
 from longspan.kv.buffer import Buffer
 from longspan.kv.rows import Rows
+from longspan.kv.state import State, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,13 @@ class _Memory:
 
     def nbytes(self) -> int:
         return self._buffer.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        return {"exact": number(self._exact), **self._buffer.state(self._buffer.length)}
+
+    def load(self, state: State) -> None:
+        self._exact = int(state["exact"])
+        self._buffer.append(state["k"], state["v"], state["pos"])
 
 
 def low_pass(x_BGSD: Tensor, count: int) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from longspan.core.types import EMPTY, KV, Layer, Look
 from longspan.kv.buffer import Buffer
+from longspan.kv.state import State
 
 Block = tuple[Tensor, Tensor, Tensor]
 """Keys and values [B, G, S, D] and positions [B, S] at rest."""
@@ -88,6 +89,19 @@ class OffloadStore:
     def nbytes(self) -> int:
         """Bytes on the computing device."""
         return self._near.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies of all slots, in host memory, wherever they rest."""
+        host = torch.device("cpu")
+        near = (part.cpu() for part in self._near.slots(0, self._near.length))
+        blocks = [*self._rest.fetched(host), tuple(near)]
+        k, v, pos = (torch.cat(parts, axis) for parts, axis in zip(zip(*blocks, strict=True), (2, 2, 1), strict=True))
+        return {"k": k, "v": v, "pos": pos}
+
+    def load(self, state: State) -> None:
+        """Take over slots, all but the latest to rest."""
+        self.append(state["k"], state["v"], state["pos"])
+        self._new = 0
 
 
 class _Host:

@@ -16,6 +16,7 @@ from longspan.kv.quant.column import BLOCK
 from longspan.kv.quant.grown import Grown
 from longspan.kv.quant.packing import pack, unpack
 from longspan.kv.quant.sparse import Sparse
+from longspan.kv.state import State, number, part_of, under
 
 TOKENS = 8192
 """Tokens that anything is fitted to at most, evenly chosen."""
@@ -101,6 +102,22 @@ class Coded(ABC):
         """Bytes held, those of the fit aside."""
         return self._codes.nbytes() + self._sparse.nbytes()
 
+    def state(self) -> dict[str, Tensor]:
+        """Codes, outliers, and the fit where it was made of tokens."""
+        state = {"codes": self._codes[:], "fitted": number(self._fitted), **under("sparse", self._sparse.state())}
+        if self._made is not None and self._given is None:
+            (edges, levels), low_W, high_W = self._made
+            state |= {"edges": edges, "levels": levels, "low": low_W, "high": high_W}
+        return state
+
+    def load(self, state: State) -> None:
+        """Take them over."""
+        self._codes.load(state["codes"])
+        self._sparse.load(part_of(state, "sparse"))
+        self._fitted = int(state["fitted"])
+        if "levels" in state:
+            self._made = Fit(Codebook(state["edges"], state["levels"]), state["low"], state["high"])
+
     @property
     def _fit(self) -> Fit:
         assert self._made is not None, "nothing was pushed"
@@ -162,6 +179,15 @@ class CodedValues(Coded):
     def nbytes(self) -> int:
         """Bytes held, those of the fit aside."""
         return super().nbytes() + self._edges.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """The tokens' own ranges too."""
+        return {**super().state(), "ranges": self._edges[:]}
+
+    def load(self, state: State) -> None:
+        """Take them over."""
+        super().load(state)
+        self._edges.load(state["ranges"])
 
     def _make(self, x_SW: Tensor) -> Fit:
         return self._coding.fit_values(x_SW)

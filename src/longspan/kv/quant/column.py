@@ -10,6 +10,7 @@ from torch import Tensor
 
 from longspan.core.types import KV
 from longspan.kv.quant.grown import Grown
+from longspan.kv.state import State, number, part_of, under
 
 BLOCK = 2048
 """Tokens that are packed, or unpacked and attended to, at a time."""
@@ -38,6 +39,14 @@ class Packed(Protocol):
 
     def nbytes(self) -> int:
         """Bytes held."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """All that another one of the same settings needs to go on from here."""
+        ...
+
+    def load(self, state: State) -> None:
+        """Take it over, while empty."""
         ...
 
 
@@ -107,6 +116,18 @@ class Column:
         """Bytes held."""
         return self._sinks.nbytes() + self._packed.nbytes() + self._exact.nbytes()
 
+    def state(self) -> dict[str, Tensor]:
+        """What is packed, what is exact, and where each begins."""
+        places = {"length": number(self.length), "settled": number(self._settled), "start": number(self._start)}
+        return {**places, "sinks": self._sinks[:], "exact": self._exact[:], **under("packed", self._packed.state())}
+
+    def load(self, state: State) -> None:
+        """Take it over."""
+        self.length, self._settled, self._start = (int(state[name]) for name in ("length", "settled", "start"))
+        self._sinks.load(state["sinks"])
+        self._exact.load(state["exact"])
+        self._packed.load(part_of(state, "packed"))
+
     def _end(self, length: int) -> int:
         return max(self._first, self._ends(length))
 
@@ -154,6 +175,16 @@ class Columns:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._keys.nbytes() + self._values.nbytes() + self._pos.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """Both columns, and where in the text their tokens came from."""
+        return {"pos": self._pos[:], **under("keys", self._keys.state()), **under("values", self._values.state())}
+
+    def load(self, state: State) -> None:
+        """Take them over."""
+        self._pos.load(state["pos"])
+        self._keys.load(part_of(state, "keys"))
+        self._values.load(part_of(state, "values"))
 
     def _before(self, length: int) -> int:
         return int((self._pos[:] < length).sum())

@@ -34,6 +34,11 @@ class Grown:
         self._held = self._held[count : self.length].clone()
         self.length -= count
 
+    def load(self, x: Tensor) -> None:
+        """Take over entries, while empty."""
+        if len(x):
+            self.append(x)
+
     def truncate(self, length: int) -> None:
         """Forget entries from `length` on."""
         self.length = min(self.length, length)

@@ -10,6 +10,7 @@ from longspan.core.types import Layer
 from longspan.kv.quant.column import BLOCK
 from longspan.kv.quant.grown import Grown
 from longspan.kv.quant.packing import pack, unpack
+from longspan.kv.state import State
 
 
 class Rounded:
@@ -63,6 +64,15 @@ class Rounded:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._codes.nbytes() + self._levels.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """Codes and levels."""
+        return {"codes": self._codes[:], "levels": self._levels[:]}
+
+    def load(self, state: State) -> None:
+        """Take over codes and levels."""
+        self._codes.load(state["codes"])
+        self._levels.load(state["levels"])
 
 
 def _check(layer: Layer, bits: int, channels: int) -> None:

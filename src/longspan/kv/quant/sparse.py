@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from longspan.kv.quant.grown import Grown
+from longspan.kv.state import State
 
 
 class Sparse:
@@ -42,6 +43,16 @@ class Sparse:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._values.nbytes() + self._channels.nbytes() + self._ends.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        """Numbers, their channels, and where each token's end."""
+        return {"values": self._values[:], "channels": self._channels[:], "ends": self._ends[:]}
+
+    def load(self, state: State) -> None:
+        """Take them over."""
+        self._values.load(state["values"])
+        self._channels.load(state["channels"])
+        self._ends.load(state["ends"].cpu())
 
     def _before(self, token: int) -> int:
         return int(self._ends[token - 1 : token]) if token else 0

@@ -33,7 +33,7 @@ def write(path: Path, snapshot: Snapshot, about: Mapping[str, object], logits_V:
     tensors = {"text": snapshot.text_BT, "pos": snapshot.pos_BT, "logits": logits_V}
     for index, state in snapshot.layers.items():
         tensors |= {f"layer.{index}.{name}": part for name, part in state.items()}
-    tensors = {name: part.detach().cpu().contiguous() for name, part in tensors.items()}
+    tensors = _apart({name: part.detach().cpu().contiguous() for name, part in tensors.items()})
     said = json.dumps({**about, "profile": snapshot.profile}, ensure_ascii=False)
     metadata = {MARK: LAYOUT, "about": said, "sha256": _digest(said, tensors)}
     try:
@@ -95,6 +95,15 @@ def _read(path: Path, file: Any) -> tuple[dict[str, Any], Snapshot, Tensor]:
             index, _, own = rest.partition(".")
             layers.setdefault(int(index), {})[own] = part
     return said, Snapshot(tensors["text"], tensors["pos"], said["profile"], layers), tensors["logits"]
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same in memory of their own, as safetensors wants them."""
+    taken: dict[int, str] = {}
+    for name, part in tensors.items():
+        taken.setdefault(part.untyped_storage().data_ptr(), name)
+    own = set(taken.values())
+    return {name: part if name in own else part.clone() for name, part in tensors.items()}
 
 
 def _digest(said: str, tensors: Mapping[str, Tensor]) -> str:
