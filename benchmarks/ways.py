@@ -48,7 +48,7 @@ AT_SHARES = (
     Way("recycled_attention", "kv=recycled_attention:budget={tokens}", single=True, aware=False),
     Way("squeezed_attention", "kv=squeezed_attention:quantile={rest}", aware=False),
     Way("shadowkv", "kv=shadowkv:budget={tokens}", aware=False),
-    Way("a2ats", "kv=a2ats:share={share}", single=True, aware=False),
+    Way("a2ats", "kv=a2ats:share={share},codebook=256,rounds=20", single=True, aware=False),
 )
 FIXED = (
     Way("full", "", aware=False),
