@@ -1,30 +1,49 @@
-"""inspect_ai drives our engine: one of its own evaluations, from samples to scores."""
+"""inspect_ai drives our engine as its users have it do: its command evaluates, its log has samples and scores."""
+
+import json
+import os
+import subprocess
+import sys
 
 import pytest
 from tests.models.tiny_model import saved
 
-inspect_ai = pytest.importorskip("inspect_ai", reason="needs pip install 'longspan[inspect]'")
+pytest.importorskip("inspect_ai", reason="needs pip install 'longspan[inspect]'")
 
-from inspect_ai.dataset import Sample  # noqa: E402  # only where the harness is installed
-from inspect_ai.model import get_model  # noqa: E402  # as above
-from inspect_ai.scorer import includes  # noqa: E402  # as above
+TASK = """
+from inspect_ai import Task, task
+from inspect_ai.dataset import Sample
+from inspect_ai.scorer import includes
 
-import longspan.evals.adapters.inspect  # noqa: E402, F401  # the entry point does this where longspan is installed
+import longspan.evals.adapters.inspect  # the entry point does this where longspan is installed
 
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = saved(tmp_path_factory.mktemp("small") / "tiny", num_hidden_layers=2)
-    return get_model(f"longspan/{folder}", device="cpu", dtype="float32")
-
-
-def test_an_evaluation_runs_from_samples_to_scores(model, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@task
+def asked():
     samples = [Sample(input="What does yield do?", target="no such word"), Sample(input="word " * 2000, target="x")]
-    task = inspect_ai.Task(dataset=samples, scorer=includes())
-    (log,) = inspect_ai.eval(task, model=model, max_tokens=5, display="none", log_dir=str(tmp_path))
-    assert log.status == "success"
-    short, long = log.samples
-    assert (short.output.stop_reason, short.output.usage.output_tokens) == ("max_tokens", 5)
-    assert long.output.stop_reason == "model_length"
-    assert short.scores["includes"].value == "I"
+    return Task(dataset=samples, scorer=includes())
+"""
+
+
+def test_an_evaluation_runs_from_samples_to_scores(tmp_path):
+    folder = saved(tmp_path / "tiny", num_hidden_layers=2)
+    (tmp_path / "asked.py").write_text(TASK, "utf-8")
+    command = [sys.executable, "-m", "inspect_ai", "eval", "asked.py", "--model", f"longspan/{folder}"]
+    options = ["-M", "device=cpu", "-M", "dtype=float32", "--max-tokens", "5", "--display", "plain"]
+    logs = ["--log-dir", "logs", "--log-format", "json"]
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [*command, *options, *logs],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = (tmp_path / "logs").glob("*.json")
+    log = json.loads(file.read_text("utf-8"))
+    assert log["status"] == "success"
+    short, long = log["samples"]
+    assert short["output"]["choices"][0]["stop_reason"] == "max_tokens"
+    assert short["output"]["usage"]["output_tokens"] == 5
+    assert long["output"]["choices"][0]["stop_reason"] == "model_length"
+    assert short["scores"]["includes"]["value"] == "I"
