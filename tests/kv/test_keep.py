@@ -71,6 +71,21 @@ def test_what_is_kept_is_rounded_once_and_later_tokens_follow(tape, keep, split)
     assert 0 < worst < 0.02 * coarse
 
 
+@pytest.mark.parametrize("split", SPLITS, ids=lambda split: type(split).__name__)
+def test_what_is_kept_is_rounded_and_rests_on_disk_and_the_latest_stay_exact(tape, split):
+    text = tape(200, pads=(0, 30))
+    stores = [
+        Eviction(SnapKV(window=4), 80, split, keep).open(text.page.layer) for keep in (Offload("disk", 8, 8, 8), Full())
+    ]
+    for store in stores:
+        text.prompt(store, 200, chunk=64)
+    assert positions(stores[0], 2, 2) == positions(stores[1], 2, 2)
+    mine, plain = (gathered(store) for store in stores)
+    off = {place: float((mine[place] - plain[place]).abs().max()) for place in plain}
+    assert 0 < max(off.values()) < 0.02
+    assert all(off[place] == 0 for place in off if place[2] >= (200 if place[0] == 0 else 170) - 4)
+
+
 def gathered(store):
     """Keys and values by row, head and position."""
     found = {}

@@ -18,6 +18,7 @@ METHODS = [
     "kv=full positions=self_extend:group=4,window=64",
     "rope=yarn:factor=2",
     "kv=offload:block=64",
+    "kv=offload:block=64,bits=8,group=8",
     "kv=integer:bits=8,group=8,residual=16",
     "kv=kivi:bits=2,group=8,residual=8",
     "kv=kvquant:bits=3,sample=8",

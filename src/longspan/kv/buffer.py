@@ -63,7 +63,11 @@ class Buffer:
 
     def truncate(self, length_B: Tensor) -> None:
         """Forget every column that holds a token at its row's `length_B` or later."""
-        self.length = int((self._pos[:, : self.length] < length_B[:, None]).all(0).sum())
+        self.length = self.left(length_B)
+
+    def left(self, length_B: Tensor) -> int:
+        """How many slots that would leave."""
+        return int((self._pos[:, : self.length] < length_B[:, None]).all(0).sum())
 
     def drop(self, slots: int) -> None:
         """Forget the first `slots` tokens."""

@@ -8,6 +8,8 @@ import tempfile
 import pytest
 import torch
 
+from longspan.core.errors import InputError
+from longspan.core.types import NotRewindable
 from longspan.kv.full import Full
 from longspan.kv.offload.offload import Offload
 from longspan.models.method import Method
@@ -81,6 +83,52 @@ def test_rolling_back_across_blocks_equals_never(tape, tier, back):
     assert sorted(pos for part in [near, *rest] for pos in part.pos_BGS[0, 0].tolist()) == list(range(500))
 
 
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize(("bits", "far"), [(8, 0.02), (4, 0.3)])
+def test_few_bits_rest_and_the_latest_tokens_stay_exact(tape, tier, bits, far):
+    played = tape(500, pads=(0, 30))
+    store, full = Offload(tier, 64, bits, 8).open(played.page.layer), Full().open(played.page.layer)
+    for start in range(0, 500, 50):
+        got, want = (played.play(kept, start, start + 50, "chunk") for kept in (store, full))
+    assert 0 < float((got - want).abs().max()) < far
+    near, *rest = store.read(played.q_BHTD, played.pos_BT)
+    assert len(near) >= 32
+    parts = [*rest, near]
+    assert torch.equal(torch.cat([part.pos_BGS for part in parts], 2)[:, 1], played.pos_BT)
+    for have, kept in (("k_BGSD", played.k_BGTD), ("v_BGSD", played.v_BGTD)):
+        assert torch.equal(getattr(near, have), kept[:, :, -len(near) :])
+        off = torch.cat([getattr(part, have) for part in parts], 2) - kept
+        span = kept.amax(-1, keepdim=True) - kept.amin(-1, keepdim=True)
+        assert bool((off.abs() <= span * (0.501 / (2**bits - 1)) + 2e-3 * span).all())
+
+
+def test_few_bits_take_less_room(tape, files):
+    played, sizes = tape(500), {}
+    for bits in (0, 8, 4):
+        store = Offload("disk", 64, bits, 8).open(played.page.layer)
+        played.prompt(store, 500, 50)
+        (path,) = files()
+        sizes[bits] = path.stat().st_size / store._rest.count
+        del store
+        gc.collect()
+    # a key and a value of 8 channels are 64 bytes; rounded, with a step and a level for each, 24 and 16
+    assert sizes[8] < sizes[0] * 0.6
+    assert sizes[4] < sizes[8]
+
+
+def test_rolling_back_into_what_is_rounded_is_refused_and_changes_nothing(tape):
+    played = tape(550)
+    store, fresh = (Offload("host", 64, 8, 8).open(played.page.layer) for _ in range(2))
+    played.prompt(store, 500, 50)
+    near = store._near.length
+    with pytest.raises(NotRewindable, match=f"rolling back to .{500 - near}"):
+        store.truncate(torch.tensor([500 - near]))
+    store.truncate(torch.tensor([500 - 32]))
+    played.prompt(fresh, 500 - 32, 50)
+    got, want = (played.play(kept, 500 - 32, 520, "chunk") for kept in (store, fresh))
+    torch.testing.assert_close(got, want, **CLOSE)
+
+
 def test_the_file_holds_the_older_tokens_and_is_gone_after_the_session(files):
     model, prompt = tiny("llama"), torch.randint(2, 120, (500,), generator=torch.Generator().manual_seed(0)).tolist()
     with Session(model, Method(kv=Offload("disk", 32))) as session:
@@ -128,10 +176,19 @@ def test_a_model_answers_as_with_everything_on_the_device(tier, family):
 
 
 def test_settings_that_mean_nothing_are_refused():
-    with pytest.raises(ValueError, match="tier='tape' is neither host nor disk"):
+    with pytest.raises(InputError, match="tier='tape' is neither host nor disk"):
         Offload("tape")
-    with pytest.raises(ValueError, match="block=0 is not at least 1"):
+    with pytest.raises(InputError, match="block=0 is not at least 1"):
         Offload(block=0)
+    with pytest.raises(InputError, match="bits is 3; give 4 or 8, or 0"):
+        Offload(bits=3)
+    with pytest.raises(InputError, match="group is 0 channels; give 1 or more"):
+        Offload(bits=4, group=0)
+
+
+def test_a_group_that_does_not_divide_the_heads_is_refused_before_anything_is_read(tape):
+    with pytest.raises(InputError, match="group is 64 channels, which does not divide this model's heads of 8"):
+        Offload(bits=4).open(tape(1).page.layer)
 
 
 def test_the_folder_lives_as_long_as_the_store(files, tmp_path):

@@ -2,66 +2,74 @@
 
 from __future__ import annotations
 
-import mmap
-import tempfile
-import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from longspan.core.types import EMPTY, KV, Layer, Look
+from longspan.core.errors import InputError
+from longspan.core.types import EMPTY, KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import Buffer
+from longspan.kv.offload.rest import Block, Disk, Host
+from longspan.kv.quant.column import SPARE
+from longspan.kv.quant.rounding import Rounded
 from longspan.kv.state import State
-
-Block = tuple[Tensor, Tensor, Tensor]
-"""Keys and values [B, G, S, D] and positions [B, S] at rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offload:
     """Offload: keep every token, older blocks in host memory or in a file, read block by block. https://arxiv.org/abs/2303.06865
 
-    Differs from the paper: FlexGen also places weights and activations; here only stored tokens move. The next block
-    is fetched while the present one is attended, on the same stream.
+    Differs from the paper: FlexGen also places weights and activations; here only stored tokens move, and where they
+    are rounded the latest stay exact. The next block is fetched while the present one is attended, on the same stream.
     """
 
     tier: Literal["host", "disk"] = "disk"
     """Where older blocks rest: host memory (pays with an accelerator), or a temporary file mapped into memory."""
     block: int = 2048
     """Tokens of a block, the unit of moving and of attending."""
+    bits: Literal[0, 4, 8] = 0
+    """Bits of a number at rest, beside 32 for each group, as kv=integer rounds; 0: as it is."""
+    group: int = 64
+    """Neighbouring channels that share a step and a lowest level where numbers are rounded; divides the head width."""
     raw_keys = False
     whole = True
 
     def __post_init__(self) -> None:
         if self.tier not in ("host", "disk"):
-            raise ValueError(f"tier={self.tier!r} is neither host nor disk")
+            raise InputError(f"tier={self.tier!r} is neither host nor disk")
         if self.block < 1:
-            raise ValueError(f"block={self.block} is not at least 1")
+            raise InputError(f"block={self.block} is not at least 1")
+        if self.bits not in (0, 4, 8):
+            raise InputError(f"bits is {self.bits}; give 4 or 8, or 0 for numbers as they are")
+        if self.group < 1:
+            raise InputError(f"group is {self.group} channels; give 1 or more")
 
     def open(self, layer: Layer) -> OffloadStore:
-        """Open an empty store."""
-        return OffloadStore(_Disk() if self.tier == "disk" else _Host(), self.block)
+        """Open an empty store; raises InputError where the group does not divide the layer's head width."""
+        form = _Few(lambda: Rounded(layer, self.bits, channels=self.group)) if self.bits else _Plain()
+        return OffloadStore(Disk() if self.tier == "disk" else Host(), self.block, form)
 
 
 class OffloadStore:
     """The latest tokens on the device, one to two blocks of them, and all older ones at rest."""
 
-    def __init__(self, rest: _Host | _Disk, block: int) -> None:
+    def __init__(self, rest: Host | Disk, block: int, form: _Plain | _Few) -> None:
         self._rest = rest
         self._block = block
+        self._form = form
         self._near = Buffer()
         self._new = 0
         self._holes = False
 
     def append(self, k_BGTD: Tensor, v_BGTD: Tensor, pos_BT: Tensor) -> None:
         """Store the tokens of this call; full blocks before the latest go to rest."""
-        full = (self._near.length - 1) // self._block
+        full = max(0, self._near.length - 1 - self._form.spare) // self._block
         for index in range(full):
-            self._rest.push(*self._near.slots(index * self._block, (index + 1) * self._block))
+            k, v, pos = self._near.slots(index * self._block, (index + 1) * self._block)
+            self._rest.push((*self._form.written(k), *self._form.written(v), pos))
         if full > 0:
             self._near.drop(full * self._block)
         if pos_BT.shape[0] > 1:
@@ -72,17 +80,23 @@ class OffloadStore:
     def read(self, q_BHTD: Tensor, q_BT: Tensor) -> Iterable[KV]:
         """Return the latest tokens, then the blocks at rest one after the other."""
         yield KV(*self._near.tail(self._near.length), new=self._new, holes=self._holes)
-        for k, v, pos in self._rest.fetched(q_BHTD.device):
+        for block in self._rest.fetched(q_BHTD.device):
+            k, v, pos = self._back(block)
             yield KV(k, v, pos[:, None].expand(-1, k.shape[1], -1), holes=self._holes)
 
     def observe(self, look: Look) -> None:
         """Nothing to learn."""
 
     def truncate(self, length_B: Tensor) -> None:
-        """Forget tokens from `length_B` on, taking blocks back from rest where the text now ends in them."""
+        """Forget tokens from `length_B` on, taking blocks back from rest where the text now ends in them.
+
+        Raises NotRewindable where these are rounded.
+        """
+        if self._rest.count and not self._form.exact and not self._near.left(length_B):
+            raise NotRewindable(f"the exact tokens that rolling back to {length_B.tolist()} needs are rounded")
         self._near.truncate(length_B)
         while not self._near.length and self._rest.count:
-            k, v, pos = (part.clone() for part in self._rest.pop())
+            k, v, pos = (part.clone() for part in self._back(self._rest.pop()))
             self._near.append(k.to(length_B.device), v.to(length_B.device), pos.to(length_B.device))
             self._near.truncate(length_B)
 
@@ -92,9 +106,8 @@ class OffloadStore:
 
     def state(self) -> dict[str, Tensor]:
         """Copies of all slots, in host memory, wherever they rest."""
-        host = torch.device("cpu")
         near = (part.cpu() for part in self._near.slots(0, self._near.length))
-        blocks = [*self._rest.fetched(host), tuple(near)]
+        blocks = [*map(self._back, self._rest.fetched(torch.device("cpu"))), tuple(near)]
         k, v, pos = (torch.cat(parts, axis) for parts, axis in zip(zip(*blocks, strict=True), (2, 2, 1), strict=True))
         return {"k": k, "v": v, "pos": pos}
 
@@ -103,73 +116,45 @@ class OffloadStore:
         self.append(state["k"], state["v"], state["pos"])
         self._new = 0
 
-
-class _Host:
-    """Blocks in host memory, pinned where there is an accelerator to copy to."""
-
-    def __init__(self) -> None:
-        self._blocks: list[Block] = []
-
-    @property
-    def count(self) -> int:
-        return len(self._blocks)
-
-    def push(self, k_BGSD: Tensor, v_BGSD: Tensor, pos_BS: Tensor) -> None:
-        pin = k_BGSD.device.type == "cuda"
-        k, v, pos = (part.to("cpu", copy=True) for part in (k_BGSD, v_BGSD, pos_BS))
-        self._blocks.append((k.pin_memory(), v.pin_memory(), pos) if pin else (k, v, pos))
-
-    def pop(self) -> Block:
-        return self._blocks.pop()
-
-    def fetched(self, device: torch.device) -> Iterator[Block]:
-        ahead: list[Block] = []
-        for block in self._blocks:
-            k, v, pos = (part.to(device, non_blocking=True) for part in block)
-            ahead.append((k, v, pos))
-            if len(ahead) > 1:
-                yield ahead.pop(0)
-        yield from ahead
-
-
-class _Disk:
-    """Blocks in a temporary file that is gone with the store; reading maps it, the system decides what is cached."""
-
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="longspan-kv-")
-        self._path = Path(self._folder.name) / "blocks"
-        weakref.finalize(self, self._folder.cleanup)
-        self._places: list[tuple[int, Block]] = []
-        self._end = 0
-
-    @property
-    def count(self) -> int:
-        return len(self._places)
-
-    def push(self, k_BGSD: Tensor, v_BGSD: Tensor, pos_BS: Tensor) -> None:
-        start = self._end
-        with self._path.open("r+b" if start else "wb") as file:
-            file.seek(start)
-            for part in (k_BGSD, v_BGSD):
-                file.write(part.contiguous().view(torch.uint8).cpu().numpy().data)
-            self._end = file.tell() + -file.tell() % mmap.ALLOCATIONGRANULARITY
-        shape = k_BGSD.new_empty(k_BGSD.shape, device="meta")
-        self._places.append((start, (shape, shape, pos_BS.to("cpu", copy=True))))
-
-    def pop(self) -> Block:
-        block = self._map(self.count - 1)
-        self._end = self._places.pop()[0]
-        return block
-
-    def fetched(self, device: torch.device) -> Iterator[Block]:
-        for index in range(self.count):
-            k, v, pos = self._map(index)
-            yield k.to(device), v.to(device), pos.to(device)
-
-    def _map(self, index: int) -> Block:
-        start, (shape, _, pos_BS) = self._places[index]
-        with self._path.open("rb") as file:
-            view = mmap.mmap(file.fileno(), 2 * shape.nbytes, offset=start, access=mmap.ACCESS_COPY)
-        values = (torch.frombuffer(view, dtype=shape.dtype, count=shape.numel(), offset=at) for at in (0, shape.nbytes))
-        k, v = (value.view(shape.shape) for value in values)
+    def _back(self, block: Block) -> tuple[Tensor, Tensor, Tensor]:
+        """Keys and values [B, G, S, D] and positions [B, S] of a block at rest."""
+        *written, pos_BS = block
+        half = len(written) // 2
+        k, v = (self._form.read(part, *pos_BS.shape) for part in (written[:half], written[half:]))
         return k, v, pos_BS
+
+
+class _Plain:
+    """Numbers rest as they are."""
+
+    exact = True
+    spare = 0
+
+    def written(self, x_BGSD: Tensor) -> tuple[Tensor, ...]:
+        return (x_BGSD,)
+
+    def read(self, written: Sequence[Tensor], rows: int, slots: int) -> Tensor:
+        return written[0]
+
+
+class _Few:
+    """Numbers rest in few bits: codes, and the levels of each group."""
+
+    exact = False
+    spare = SPARE
+
+    def __init__(self, rounded: Callable[[], Rounded]) -> None:
+        self._rounded = rounded
+        rounded()
+
+    def written(self, x_BGSD: Tensor) -> tuple[Tensor, ...]:
+        rounded = self._rounded()
+        rounded.push(x_BGSD.flatten(0, 2)[:, None])
+        state = rounded.state()
+        return state["codes"], state["levels"]
+
+    def read(self, written: Sequence[Tensor], rows: int, slots: int) -> Tensor:
+        rounded, (codes, levels) = self._rounded(), written
+        rounded.load({"codes": codes, "levels": levels})
+        x_N1D = rounded.pull(0, len(codes))
+        return x_N1D.view(rows, -1, slots, x_N1D.shape[2])
