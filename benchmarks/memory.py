@@ -3,7 +3,7 @@
     python benchmarks/memory.py quality --model smollm2 --length 4096 --out memory-smollm2
     python benchmarks/memory.py cost --model smollm2 --length 4096 --out memory-smollm2
     python benchmarks/memory.py families --model qwen2.5-coder-0.5b --length 8192 --out memory-qwen
-    python benchmarks/memory.py table --out memory-smollm2                # all that was found, as Markdown
+    python benchmarks/memory_report.py memory-smollm2 --length 4096       # all that was found, as Markdown
 
 A method that decides at the end of a prompt is given what one dense session has read, and only its last tokens are read
 again for it (`Session.fork`): its store holds then what it would hold had it read all of the text itself. Methods that
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import re
 import resource
 import statistics
@@ -258,60 +257,9 @@ def one(model: Model, length: int, method: str) -> dict[str, float]:
     }
 
 
-def table(journal: Journal, length: int) -> None:
-    """Print what was found as Markdown."""
-    rows = journal.items()
-    whole = [v["nbytes"] for k, v in rows.items() if k.startswith("quality needle agnostic") and k.endswith(" full")]
-    print(
-        "| method | bytes | needles | key-value | perplexity | needles, aware | key-value, aware | prefill | decode |"
-    )
-    print("|---" * 9 + "|")
-    for label, _, _ in every(length):
-        cells = [label]
-        mine = {k: v for k, v in rows.items() if k.startswith("quality") and k.split(" ", 4)[4] == label}
-        held = [v["nbytes"] for k, v in mine.items() if k.startswith("quality needle agnostic")]
-        if not held:
-            continue
-        cells.append(f"{100 * statistics.fmean(held) / statistics.fmean(whole):.0f} %")
-        asked = {
-            (task, mode): [v for k, v in mine.items() if k.startswith(f"quality {task} {mode}")]
-            for task in ("needle", "key_value")
-            for mode in ("agnostic", "aware")
-        }
-        losses = [v["loss"] for v in mine.values() if "loss" in v]
-        cells += [_answers(asked[task, "agnostic"]) for task in ("needle", "key_value")]
-        cells.append(f"{math.exp(statistics.fmean(losses)):.2f}" if losses else "")
-        cells += [_answers(asked[task, "aware"]) for task in ("needle", "key_value")]
-        spent = rows.get(f"cost {label}")
-        cells += [f"{spent['prefill_tok_s']:,.0f}", f"{spent['decode_tok_s']:.1f}"] if spent else ["", ""]
-        print("| " + " | ".join(cells) + " |")
-    _table_of_families(rows)
-
-
-def _table_of_families(rows: dict[str, Any]) -> None:
-    found: dict[str, dict[str, list[float]]] = {}
-    for key, value in rows.items():
-        if key.startswith("family "):
-            _, task, _, method = key.split(" ", 3)
-            found.setdefault(method, {}).setdefault(task, []).append(value["score"])
-    for method, tasks in found.items():
-        each = {task.removeprefix("ruler/"): 100 * statistics.fmean(scores) for task, scores in tasks.items()}
-        print(
-            f"{method or 'full'}: mean {statistics.fmean(each.values()):.1f}; "
-            + ", ".join(f"{task} {score:.0f}" for task, score in each.items())
-        )
-
-
-def _answers(found: list[dict[str, Any]]) -> str:
-    """How many are written by greedy decoding, and the mean loss on their tokens."""
-    right = [each for value in found for each in value["right"]]
-    losses = [each for value in found for each in value["losses"]]
-    return f"{sum(right)}/{len(right)} ({statistics.fmean(losses):.2f})" if right else ""
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("quality", "families", "cost", "one", "table"))
+    parser.add_argument("part", choices=("quality", "families", "cost", "one"))
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--length", type=int, default=4096)
     parser.add_argument("--documents", type=int, default=4, help="texts of each kind")
@@ -324,8 +272,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("memory"))
     asked = parser.parse_args()
     journal = Journal(asked.out / "found.sqlite")
-    if asked.part == "table":
-        return table(journal, asked.length)
     if asked.part == "cost":
         return cost(asked.model, journal, asked.length, asked.only)
     model = Model.load(ensure(asked.model))

@@ -64,6 +64,8 @@ FIXED = (
     Way("keydiff 0.5 in kivi 4 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=4,residual=32"),
     Way("keydiff 0.5 in kivi 2 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=2,residual=32"),
     Way("keydiff 0.25 in kivi 4 bits", "kv=keydiff:budget=0.25,keep=kivi,bits=4,residual=32"),
+    Way("lagkv 0.5 in kivi 4 bits", "kv=lagkv:budget=0.5,keep=kivi,bits=4,residual=32"),
+    Way("lagkv 0.375 in kivi 4 bits", "kv=lagkv:budget=0.375,keep=kivi,bits=4,residual=32"),
 )
 """Ways whose bytes do not depend on a share."""
 

@@ -1,0 +1,185 @@
+"""What benchmarks/memory.py found: a Markdown table, the table of the methods' pages, a picture.
+
+    python benchmarks/memory_report.py memory-smollm2 --length 4096
+    python benchmarks/memory_report.py memory-smollm2 --length 4096 --json docs/evidence/tables/memory.json \\
+        --about "SmolLM2 135M, five texts of 4,096 tokens" --command "python benchmarks/memory.py quality ..."
+    python benchmarks/memory_report.py memory-qwen --length 8192 --picture docs/images/memory.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from ways import every
+
+from longspan.evals.journal import Journal
+
+COLUMNS = {
+    "bytes": "bytes",
+    "needles": "needle agnostic",
+    "key-value": "key_value agnostic",
+    "perplexity": "perplexity",
+    "needles, question known": "needle aware",
+    "key-value, question known": "key_value aware",
+    "prefill, tokens/s": "prefill_tok_s",
+    "decode, tokens/s": "decode_tok_s",
+    "peak": "peak",
+}
+"""What a column is headed by, and what it shows of a way; those of which nothing was found are left out."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found of one way."""
+
+    label: str
+    method: str
+    share: float
+    """Of the bytes of all tokens."""
+    right: Mapping[str, list[bool]]
+    """Of each kind of question and whether it was known, as the journal names them."""
+    losses: Mapping[str, list[float]]
+    perplexity: float | None
+    cost: Mapping[str, float]
+
+    def accuracy(self, kind: str) -> float | None:
+        """Percent of the questions of a kind that were answered."""
+        return 100 * statistics.fmean(self.right[kind]) if self.right.get(kind) else None
+
+    def cell(self, what: str) -> str:
+        """A column's text; empty where nothing was found."""
+        if what == "bytes":
+            return f"{100 * self.share:.0f} %"
+        if what == "perplexity":
+            return f"{self.perplexity:.2f}" if self.perplexity else ""
+        if what in ("prefill_tok_s", "decode_tok_s", "peak"):
+            return _number(what, self.cost[what]) if self.cost else ""
+        right, losses = self.right.get(what), self.losses.get(what)
+        return f"{sum(right)}/{len(right)} ({statistics.fmean(losses):.2f})" if right and losses else ""
+
+
+def _number(what: str, value: float) -> str:
+    return f"{value / 2**20:,.0f} MiB" if what == "peak" else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def rows(found: Mapping[str, Any], length: int) -> Iterator[Row]:
+    """All ways whose bytes are known, in the order they are compared."""
+    quality: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for key, value in found.items():
+        if key.startswith("quality "):
+            _, task, when, _, label = key.split(" ", 4)
+            quality.setdefault(label, {}).setdefault(f"{task} {when}", []).append(value)
+    bytes_of = {
+        label: statistics.fmean(each["nbytes"] for each in kinds["needle agnostic"])
+        for label, kinds in quality.items()
+        if "needle agnostic" in kinds
+    }
+    for label, _, method in every(length):
+        if label in bytes_of:
+            kinds = quality[label]
+            losses = [each["loss"] for each in kinds["needle agnostic"] if "loss" in each]
+            yield Row(
+                label=label,
+                method=method,
+                share=bytes_of[label] / bytes_of["full"],
+                right={kind: [right for each in values for right in each["right"]] for kind, values in kinds.items()},
+                losses={kind: [loss for each in values for loss in each["losses"]] for kind, values in kinds.items()},
+                perplexity=math.exp(statistics.fmean(losses)) if losses else None,
+                cost=found.get(f"cost {label}", {}),
+            )
+
+
+def shown(table: list[Row]) -> dict[str, str]:
+    """The columns of which something was found."""
+    return {name: what for name, what in COLUMNS.items() if any(row.cell(what) for row in table)}
+
+
+def markdown(table: list[Row]) -> str:
+    """The table for people."""
+    columns = shown(table)
+    lines = ["| way | " + " | ".join(columns) + " |", "|---" * (1 + len(columns)) + "|"]
+    lines += ["| " + " | ".join([row.label, *map(row.cell, columns.values())]) + " |" for row in table]
+    return "\n".join(lines)
+
+
+def families(found: Mapping[str, Any]) -> Iterator[str]:
+    """Scores of RULER's tasks, a line for each method."""
+    scores: dict[str, dict[str, list[float]]] = {}
+    held: dict[str, list[float]] = {}
+    for key, value in found.items():
+        if key.startswith("family "):
+            _, task, _, method = key.split(" ", 3)
+            scores.setdefault(method, {}).setdefault(task.removeprefix("ruler/"), []).append(value["score"])
+            held.setdefault(method, []).append(value["nbytes"])
+    for method, tasks in scores.items():
+        # against the same tasks read whole, for a method may have been tried on some of them only
+        whole = [100 * statistics.fmean(scores[""][task]) for task in tasks]
+        each = {task: 100 * statistics.fmean(values) for task, values in tasks.items()}
+        mean, all_of_it = statistics.fmean(each.values()), statistics.fmean(whole)
+        said = ", ".join(f"{task} {score:.0f}" for task, score in each.items())
+        count = sum(len(values) for values in tasks.values())
+        yield f"{method or 'full'}: {mean:.1f}, {100 * mean / all_of_it:.0f} % of full ({count} samples); {said}"
+
+
+def picture(table: list[Row], path: Path, title: str) -> None:
+    """Answers over bytes: every way a dot, and by name those that no other beats in both."""
+    kinds = [
+        name for name in ("needles", "key-value") if COLUMNS[name] in {kind for row in table for kind in row.right}
+    ]
+    figure = Figure(figsize=(5.2 * len(kinds), 4.6), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
+        _dots(axes, table, COLUMNS[name])
+        axes.set(xlabel="bytes held, % of all tokens", ylabel=f"{name} answered, %", ylim=(-4, 112))
+    figure.suptitle(title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def _dots(axes: Axes, table: list[Row], kind: str) -> None:
+    dots = [(100 * row.share, accuracy, row.label) for row in table if (accuracy := row.accuracy(kind)) is not None]
+    axes.scatter([x for x, _, _ in dots], [y for _, y, _ in dots], s=16, color="0.7")
+    best, line = -1.0, []
+    for x, y, label in sorted(dots, key=lambda dot: (dot[0], -dot[1])):
+        if y > best and y > 0:
+            best = y
+            line.append((x, y))
+            axes.annotate(label, (x, y), (3, 3), textcoords="offset points", fontsize=7)
+    axes.plot([x for x, _ in line], [y for _, y in line], drawstyle="steps-post", marker="o", markersize=4)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([6.25, 12.5, 25, 50, 100], ["6", "12.5", "25", "50", "100"])
+    axes.grid(alpha=0.3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="what benchmarks/memory.py was given as --out")
+    parser.add_argument("--length", type=int, default=4096, help="that it was given")
+    parser.add_argument("--json", type=Path, help="write the table of the methods' pages")
+    parser.add_argument("--about", default="", help="what was measured, for that table and as the picture's title")
+    parser.add_argument("--command", default="", help="what gives these figures, for that table")
+    parser.add_argument("--picture", type=Path, help="write a picture of answers over bytes")
+    asked = parser.parse_args()
+    found = Journal(asked.folder / "found.sqlite").items()
+    table = list(rows(found, asked.length))
+    if asked.json:
+        columns = shown(table)
+        cells = [{"method": row.method, "cells": [row.cell(what) for what in columns.values()]} for row in table]
+        whole = {"about": asked.about, "command": asked.command, "columns": list(columns), "rows": cells}
+        asked.json.write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
+    if asked.picture:
+        picture(table, asked.picture, asked.about)
+    if not asked.json and not asked.picture:
+        print(markdown(table), *families(found), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
