@@ -130,6 +130,15 @@ def test_a_method_of_ones_own_is_used(tmp_path, method):
     assert answer.kv_bytes < plain.kv_bytes or "self_extend" in method
 
 
+@pytest.mark.parametrize(("budget", "said"), [("100000", ["a budget of 100,000 holds all"]), ("65", []), ("0.5", [])])
+def test_a_budget_above_the_length_is_said(tmp_path, budget, said):
+    remarks: list[str] = []
+    asked, route = planned(SHORT, route="full", method=f"kv=snapkv:budget={budget}")
+    asked.answer(route, archive=Archive(tmp_path), listener=Listener(on_remark=remarks.append))
+    assert len(remarks) == len(said)
+    assert all(begin in remark and "nothing is given up" in remark for begin, remark in zip(said, remarks, strict=True))
+
+
 def test_the_answer_is_heard_as_it_is_written(tmp_path):
     pieces: list[str] = []
     asked, route = planned(SHORT)

@@ -236,7 +236,11 @@ class Ask:
         streamed = asked.context_tokens if route.name == "stream" else 0
         total = len(asked.tokens) + self.settings.max_tokens
         first = 0.0
-        with self.model.open(Method.parse(self._method(route)), length=length or total, watch=watch) as session:
+        method = Method.parse(self._method(route))
+        budget = getattr(method.kv, "budget", 0)
+        if isinstance(budget, int) and budget >= len(asked.tokens):
+            listener.on_remark(f"a budget of {budget:,} holds all {len(asked.tokens):,} tokens: nothing is given up")
+        with self.model.open(method, length=length or total, watch=watch) as session:
             if snapshot is not None:
                 session.restore(snapshot)
             elif streamed:
