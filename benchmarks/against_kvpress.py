@@ -146,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kvpress-python", help="an interpreter that has kvpress")
     parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--dtype", default="auto", help="float32 tells ties of half precision from other differences")
     parser.add_argument("--length", type=int, default=2048)
     parser.add_argument("--share", type=float, default=0.25)
     parser.add_argument("--documents", type=int, default=4)
@@ -160,7 +161,7 @@ def main() -> None:
     from longspan.models.model import Model
 
     folder = ensure(asked.model)
-    model = Model.load(folder)
+    model = Model.load(folder, dtype=asked.dtype)
     task = task_for(model, folder, asked.length, asked.share, asked.documents, asked.needles)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "task.json"

@@ -13,6 +13,7 @@ from longspan.kv.merge.freqkv import FreqKV
 from longspan.kv.quant.integer import Integer
 from longspan.kv.quant.kivi import KIVI
 from longspan.kv.quant.kvquant import KVQuant
+from longspan.kv.retrieve.infllm import InfLLM
 from longspan.models.method import Method
 from longspan.models.session import Session
 from longspan.models.tiny import tiny
@@ -116,6 +117,18 @@ def test_going_far_back_is_refused_and_the_text_goes_on(policy):
         with pytest.raises(NotRewindable, match="the exact tokens that rolling back to"):
             session.rewind(140)
         assert torch.equal(session.decode(torch.tensor([[4]] * 2)), other.decode(torch.tensor([[4]] * 2)))
+
+
+@pytest.mark.parametrize("policy", [InfLLM(init=4, local=8, blocks=2, block=4), Integer(4, group=8, residual=8)])
+def test_where_one_row_cannot_go_back_none_does(tape, policy):
+    played = tape(100, pads=(90, 0))
+    store = policy.open(played.page.layer)
+    played.prompt(store, 100, 50)
+    short = [part for part in store.read(played.q_BHTD, played.pos_BT) if part.rows == (0, 1)]
+    with pytest.raises(NotRewindable):
+        store.truncate(torch.tensor([5, 20]))
+    kept = [part for part in store.read(played.q_BHTD, played.pos_BT) if part.rows == (0, 1)]
+    assert sum(map(len, kept)) == sum(map(len, short)) == 10
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma3"])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from longspan.core.attend import Seen
 from longspan.core.errors import InputError
 from longspan.kv.quant import column
 from longspan.kv.quant.column import SPARE
@@ -106,7 +107,7 @@ def test_half_precision_stays_what_it_is(tape, dtype):
     store = Integer(8, 8, residual=10).open(replace(text.page.layer, dtype=dtype))
     k, v = text.k_BGTD.to(dtype), text.v_BGTD.to(dtype)
     store.append(k, v, text.pos_BT)
-    store._rows[0].settle()
+    store.observe(Seen(text.page, text.q_BHTD, text.pos_BT, "prompt_end"))
     parts = list(store.read(text.q_BHTD, text.pos_BT))
     assert {part.k_BGSD.dtype for part in parts} == {dtype}
     torch.testing.assert_close(torch.cat([part.v_BGSD for part in parts], 2), v, atol=0.03, rtol=0.02)

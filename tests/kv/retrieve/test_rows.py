@@ -15,7 +15,7 @@ from longspan.core import attend
 from longspan.core.types import NotRewindable
 from longspan.kv.buffer import Buffer
 from longspan.kv.full import Full
-from longspan.kv.retrieve.rows import Grown, marked
+from longspan.kv.retrieve.picked import Grown, marked
 from longspan.models.method import Method
 from longspan.models.session import Session
 from longspan.models.tiny import tiny

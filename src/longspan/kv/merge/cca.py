@@ -12,7 +12,7 @@ from torch import Tensor
 from longspan.core.errors import InputError
 from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import Buffer
-from longspan.kv.retrieve.rows import Row, RowStore
+from longspan.kv.rows import Row, RowStore
 
 SPARE = 512
 """Old tokens that may stay before they are dropped, so that dropping is a rare event and not a per-token one."""
@@ -108,17 +108,22 @@ class _Cores(Row):
             self._local.hold(*(part.clone() for part in kept))
             self._held += surplus
 
-    def truncate(self, length_1: Tensor) -> None:
-        length, policy = int(length_1), self._policy
-        cores = max(0, (length - policy.sinks) // policy.group)
-        needed = min(length - policy.local + 1, policy.sinks + cores * policy.group)
+    def check(self, length: int) -> None:
+        policy = self._policy
+        needed = min(length - policy.local + 1, policy.sinks + self._cores_of(length) * policy.group)
         if self._held > max(needed, policy.sinks):
             raise NotRewindable(f"CCA has merged the tokens before position {self._held} that {length} needs")
+
+    def truncate(self, length_1: Tensor) -> None:
         for buffer in (self._sinks, self._local):
             if buffer.length:
                 buffer.truncate(length_1)
-        self._cores.length = min(self._cores.length, cores)
+        self._cores.length = min(self._cores.length, self._cores_of(int(length_1)))
         self._new = 0
+
+    def _cores_of(self, length: int) -> int:
+        """Whole groups of a text."""
+        return max(0, (length - self._policy.sinks) // self._policy.group)
 
     def nbytes(self) -> int:
         return self._sinks.nbytes() + self._cores.nbytes() + self._local.nbytes()

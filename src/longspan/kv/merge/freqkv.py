@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from longspan.core.errors import InputError
-from longspan.core.types import KV, Layer
+from longspan.core.types import KV, Layer, Look
 from longspan.kv.buffer import Buffer
-from longspan.kv.rows import Rows
+from longspan.kv.rows import WholeRow, WholeRows, gone
 from longspan.kv.state import State, number
 
 
@@ -48,27 +48,32 @@ class FreqKV:
         """Slots that a full store's tokens are squeezed into, the first ones aside."""
         return int((self.window - self.sinks) * self.retained)
 
-    def open(self, layer: Layer) -> Rows:
+    def open(self, layer: Layer) -> WholeRows:
         """Open an empty store."""
-        return Rows(lambda: _Memory(self), chunks=self.chunks)
+        return WholeRows(lambda: _Memory(self))
 
 
-class _Memory:
+class _Memory(WholeRow):
     """The tokens of one row: the first ones, slots that stand for several tokens each, later ones as they are."""
 
     def __init__(self, policy: FreqKV) -> None:
         self._policy = policy
         self._buffer = Buffer()
-        self._exact = 0
+        self._exact = self._new = 0
 
     def append(self, k_1GTD: Tensor, v_1GTD: Tensor, pos_1T: Tensor) -> None:
         self._buffer.append(k_1GTD, v_1GTD, pos_1T)
+        self._new = pos_1T.shape[1]
 
-    def read(self, new: int) -> Iterable[KV]:
+    def parts(self) -> Iterable[KV]:
         if self._buffer.length:
-            yield KV(*self._buffer.tail(self._buffer.length), new=min(new, self._buffer.length))
+            yield KV(*self._buffer.tail(self._buffer.length), new=min(self._new, self._buffer.length))
 
-    def settle(self) -> None:
+    def observe(self, look: Look) -> None:
+        if look.moment != "chunk" or self._policy.chunks:
+            self._squeeze()
+
+    def _squeeze(self) -> None:
         """Squeeze as often as the store would have been full had the tokens come one by one."""
         window, length = self._policy.window, self._buffer.length
         if length < window:
@@ -89,11 +94,12 @@ class _Memory:
         last = (torch.arange(1, count + 1, device=pos.device) * pos.shape[1]) // count - 1
         return _side_by_side(_cut(full, 0, sinks), (low_pass(k, count), low_pass(v, count), pos[:, last]))
 
-    def rewinds(self, length: int) -> bool:
-        return length >= self._exact
+    def check(self, length: int) -> None:
+        if length < self._exact:
+            raise gone(length)
 
-    def truncate(self, length: int) -> None:
-        self._buffer.truncate(torch.tensor([length], device=self._buffer.slots(0, 0)[2].device))
+    def truncate(self, length_1: Tensor) -> None:
+        self._buffer.truncate(length_1)
 
     def nbytes(self) -> int:
         return self._buffer.nbytes()

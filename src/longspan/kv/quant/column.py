@@ -8,8 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from longspan.core.types import KV
+from longspan.core.types import KV, Look
 from longspan.kv.quant.grown import Grown
+from longspan.kv.rows import WholeRow, gone
 from longspan.kv.state import State, number, part_of, under
 
 BLOCK = 2048
@@ -132,41 +133,46 @@ class Column:
         return max(self._first, self._ends(length))
 
 
-class Columns:
-    """The keys and values of one row."""
+class Columns(WholeRow):
+    """The keys and values of one row, packed at the end of a prompt and at every token, after chunks where wanted."""
 
-    def __init__(self, keys: Column, values: Column) -> None:
+    def __init__(self, keys: Column, values: Column, *, chunks: bool) -> None:
         self._keys = keys
         self._values = values
         self._pos = Grown()
+        self._chunks = chunks
+        self._new = 0
 
     def append(self, k_1GTD: Tensor, v_1GTD: Tensor, pos_1T: Tensor) -> None:
         """Store one token or more."""
         self._keys.append(k_1GTD[0].transpose(0, 1))
         self._values.append(v_1GTD[0].transpose(0, 1))
         self._pos.append(pos_1T[0].int())
+        self._new = pos_1T.shape[1]
 
-    def read(self, new: int) -> Iterable[KV]:
+    def parts(self) -> Iterable[KV]:
         """Unpack block by block; the last part holds all that is exact."""
         low, length = min(self._keys.behind, self._values.behind), self._keys.length
         for start in range(0, low, BLOCK):
             yield self._part(start, min(start + BLOCK, low), 0)
         if low < length:
-            yield self._part(low, length, min(new, length - low))
+            yield self._part(low, length, min(self._new, length - low))
 
-    def settle(self) -> None:
+    def observe(self, look: Look) -> None:
         """Pack what is due."""
-        self._keys.settle()
-        self._values.settle()
+        if look.moment != "chunk" or self._chunks:
+            self._keys.settle()
+            self._values.settle()
 
-    def rewinds(self, length: int) -> bool:
-        """Whether what is exact in a shorter text is still at hand."""
+    def check(self, length: int) -> None:
+        """Raise NotRewindable where what is exact in a shorter text is no longer at hand."""
         tokens = self._before(length)
-        return tokens == self._keys.length or (self._keys.rewinds(tokens) and self._values.rewinds(tokens))
+        if tokens < self._keys.length and not (self._keys.rewinds(tokens) and self._values.rewinds(tokens)):
+            raise gone(length)
 
-    def truncate(self, length: int) -> None:
-        """Forget positions from `length` on."""
-        tokens = self._before(length)
+    def truncate(self, length_1: Tensor) -> None:
+        """Forget positions from `length_1` on."""
+        tokens = self._before(int(length_1))
         if tokens < self._keys.length:
             self._keys.truncate(tokens)
             self._values.truncate(tokens)

@@ -9,7 +9,7 @@ from longspan.core.errors import InputError
 from longspan.core.types import Layer
 from longspan.kv.quant.column import Column, Columns
 from longspan.kv.quant.rounding import Rounded
-from longspan.kv.rows import Rows
+from longspan.kv.rows import WholeRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class Integer:
         if self.residual < 0:
             raise InputError(f"residual is {self.residual} tokens; give 0 or more")
 
-    def open(self, layer: Layer) -> Rows:
+    def open(self, layer: Layer) -> WholeRows:
         """Open an empty store; raises InputError where the group does not divide the layer's head width."""
         self._columns(layer)
-        return Rows(lambda: self._columns(layer), chunks=self.chunks)
+        return WholeRows(lambda: self._columns(layer))
 
     def _columns(self, layer: Layer) -> Columns:
         keys, values = (Rounded(layer, self.bits, channels=self.group) for _ in range(2))
-        return Columns(Column(keys, self._ends), Column(values, self._ends))
+        return Columns(Column(keys, self._ends), Column(values, self._ends), chunks=self.chunks)
 
     def _ends(self, length: int) -> int:
         return length - self.residual

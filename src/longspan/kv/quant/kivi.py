@@ -9,7 +9,7 @@ from longspan.core.errors import InputError
 from longspan.core.types import Layer
 from longspan.kv.quant.column import Column, Columns
 from longspan.kv.quant.rounding import Rounded
-from longspan.kv.rows import Rows
+from longspan.kv.rows import WholeRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class KIVI:
                 f"{max(1, round(self.residual / self.group)) * self.group}"
             )
 
-    def open(self, layer: Layer) -> Rows:
+    def open(self, layer: Layer) -> WholeRows:
         """Open an empty store; raises InputError where the group does not divide the layer's head width."""
         self._columns(layer)
-        return Rows(lambda: self._columns(layer), chunks=self.chunks)
+        return WholeRows(lambda: self._columns(layer))
 
     def _columns(self, layer: Layer) -> Columns:
         keys = Column(Rounded(layer, self.bits, tokens=self.group), lambda length: length - length % self.residual)
         values = Column(Rounded(layer, self.bits, channels=self.group), lambda length: length - self.residual)
-        return Columns(keys, values)
+        return Columns(keys, values, chunks=self.chunks)

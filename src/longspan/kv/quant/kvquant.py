@@ -11,7 +11,7 @@ from longspan.kv.quant.calibration import load
 from longspan.kv.quant.coded import CodedKeys, CodedValues, Coding
 from longspan.kv.quant.column import Column, Columns
 from longspan.kv.quant.rounding import check_bytes
-from longspan.kv.rows import Rows
+from longspan.kv.rows import WholeRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,16 @@ class KVQuant:
         """What a calibration is made for."""
         return Coding(self.bits, self.outliers, self.normalize)
 
-    def open(self, layer: Layer) -> Rows:
+    def open(self, layer: Layer) -> WholeRows:
         """Open an empty store; raises InputError where the calibration or the bits do not fit the model."""
         check_bytes(layer, self.bits)
         keys, values = load(self.coding, layer, self.calibration) if self.calibration else (None, None)
-        return Rows(
+        return WholeRows(
             lambda: Columns(
                 Column(CodedKeys(layer, self.coding, keys), self._ends, first=self.sinks),
                 Column(CodedValues(layer, self.coding, values), self._ends, first=self.sinks),
-            ),
-            chunks=self.chunks,
+                chunks=self.chunks,
+            )
         )
 
     def _ends(self, length: int) -> int:

@@ -13,7 +13,8 @@ from longspan.core.rotate import rotate
 from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import FIRST, Buffer
 from longspan.kv.retrieve.clusters import clustered, nearest
-from longspan.kv.retrieve.rows import Grown, Row, RowStore, grouped, marked
+from longspan.kv.retrieve.picked import Grown, grouped, marked
+from longspan.kv.rows import Row, RowStore
 
 EPSILON = 1e-6
 """Added to the diagonal of the queries' second moment, so that it has a Cholesky factor."""
@@ -135,12 +136,13 @@ class _Quantised(Row):
         self._codebook = _Codebook(factor_GDD.float(), entries_GCD, keys_GCD.float())
         self._codes.write(0, self._codebook.codes(k_GSD))
 
-    def truncate(self, length_1: Tensor) -> None:
-        if int(length_1) < self._floor:
+    def check(self, length: int) -> None:
+        if length < self._floor:
             raise NotRewindable(
-                f"A2ATS learned from the queries of the first {self._floor} tokens: "
-                f"it cannot go back to {int(length_1)}"
+                f"A2ATS learned from the queries of the first {self._floor} tokens: it cannot go back to {length}"
             )
+
+    def truncate(self, length_1: Tensor) -> None:
         self._buffer.truncate(length_1)
         self._codes.length = min(self._codes.length, self._buffer.length)
 

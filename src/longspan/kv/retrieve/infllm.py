@@ -10,7 +10,8 @@ from torch import Tensor
 
 from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import Buffer
-from longspan.kv.retrieve.rows import Row, RowStore, grouped
+from longspan.kv.retrieve.picked import grouped
+from longspan.kv.rows import Row, RowStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,11 @@ class _Memory(Row):
     def _next(self) -> int:
         return int(self._near.slots(self._near.length - 1, self._near.length)[2]) + 1
 
-    def truncate(self, length_1: Tensor) -> None:
-        if int(length_1) < self._floor:
+    def check(self, length: int) -> None:
+        if length < self._floor:
             raise NotRewindable(f"InfLLM has filed tokens at position {self._floor - 1}: it cannot go back before that")
+
+    def truncate(self, length_1: Tensor) -> None:
         self._near.truncate(length_1)
         self._votes = self._votes[: self._near.length]
 

@@ -13,7 +13,8 @@ from longspan.core.errors import InputError
 from longspan.core.rotate import rotate
 from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import FIRST, Buffer
-from longspan.kv.retrieve.rows import Grown, Row, RowStore, grouped, taken
+from longspan.kv.retrieve.picked import Grown, grouped, taken
+from longspan.kv.rows import Row, RowStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +108,18 @@ class _Chunks(Row):
         """Chunks as rows [N, H, W, D]."""
         return x_HTD.reshape(x_HTD.shape[0], -1, self._policy.chunk, x_HTD.shape[2]).transpose(0, 1)
 
-    def truncate(self, length_1: Tensor) -> None:
-        length, size = int(length_1), self._policy.chunk
+    def check(self, length: int) -> None:
+        size = self._policy.chunk
         if length < self._start and length % size:
             raise NotRewindable(
                 f"LongHeads has forgotten the queries before position {self._start} that chunks are made with: "
                 f"it cannot go back to {length} tokens, only to whole chunks of {size}"
             )
+
+    def truncate(self, length_1: Tensor) -> None:
+        length = int(length_1)
         self._buffer.truncate(length_1)
-        self._features.length = min(self._features.length, length // size)
+        self._features.length = min(self._features.length, length // self._policy.chunk)
         self._queries_HTD = self._queries_HTD[:, : max(0, length - self._start)]
         self._start = min(self._start, length)
 

@@ -12,7 +12,8 @@ from longspan.core.errors import InputError
 from longspan.core.types import KV, Layer, Look, Store
 from longspan.kv.buffer import FIRST, Buffer
 from longspan.kv.full import FullStore
-from longspan.kv.retrieve.rows import Grown, Row, RowStore, attended, grouped, taken
+from longspan.kv.retrieve.picked import Grown, attended, grouped, taken
+from longspan.kv.rows import Row, RowStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,9 @@ class _Pages(Row):
 
     def observe(self, look: Look) -> None:
         self._decoding = look.moment != "chunk"
+
+    def check(self, length: int) -> None:
+        """Any length will do: a page that is cut is no page, and its tokens are all there."""
 
     def truncate(self, length_1: Tensor) -> None:
         self._buffer.truncate(length_1)

@@ -13,7 +13,8 @@ from torch import Tensor
 from longspan.core.errors import InputError
 from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import FIRST, Buffer
-from longspan.kv.retrieve.rows import Row, RowStore, attended, grouped, taken
+from longspan.kv.retrieve.picked import attended, grouped, taken
+from longspan.kv.rows import Row, RowStore
 
 REMEMBERED = 2
 """Latest full steps whose ranking is kept, besides those at the end of a prompt, so that they can be rolled back."""
@@ -119,15 +120,20 @@ class _Recycling(Row):
         for step in self._steps[:-REMEMBERED]:
             step.ranked_GK = step.ranked_GK if step.asked else None
 
-    def truncate(self, length_1: Tensor) -> None:
-        left = [step for step in self._steps if step.position < int(length_1)]
+    def check(self, length: int) -> None:
+        left = self._before(length)
         if left and left[-1].ranked_GK is None:
             raise NotRewindable(
                 f"Recycled Attention has forgotten what the full step at position {left[-1].position} attended to: "
-                f"it cannot go back to {int(length_1)} tokens"
+                f"it cannot go back to {length} tokens"
             )
-        self._steps = left
+
+    def truncate(self, length_1: Tensor) -> None:
+        self._steps = self._before(int(length_1))
         self._buffer.truncate(length_1)
+
+    def _before(self, length: int) -> list[_Full]:
+        return [step for step in self._steps if step.position < length]
 
     def nbytes(self) -> int:
         held = (x for step in self._steps for x in (step.ranked_GK, step.q_1HTD) if x is not None)

@@ -12,7 +12,8 @@ from longspan.core.errors import InputError
 from longspan.core.types import KV, Layer, Look, Moment, NotRewindable
 from longspan.kv.buffer import Buffer
 from longspan.kv.recent import Recent
-from longspan.kv.retrieve.rows import Grown, Row, RowStore, grouped
+from longspan.kv.retrieve.picked import Grown, grouped
+from longspan.kv.rows import Row, RowStore
 
 Block = tuple[Tensor, Tensor, Tensor]
 """Keys and values [1, G, S, D] and positions [1, S] in host memory."""
@@ -134,11 +135,12 @@ class _Stream(Row):
             self._keys.write(len(self._blocks), k[0].float().mean(1, keepdim=True))
             self._blocks.append((k.to("cpu", copy=True), v.to("cpu", copy=True), pos.to("cpu", copy=True)))
 
+    def check(self, length: int) -> None:
+        if all(answer[0] > length for answer in self._answers):
+            raise NotRewindable(f"ReKV has filed the stream: it cannot go back into it, to {length} tokens")
+
     def truncate(self, length_1: Tensor) -> None:
-        left = [answer for answer in self._answers if answer[0] <= int(length_1)]
-        if not left:
-            raise NotRewindable(f"ReKV has filed the stream: it cannot go back into it, to {int(length_1)} tokens")
-        self._answers = left
+        self._answers = [answer for answer in self._answers if answer[0] <= int(length_1)]
         self._near.truncate(length_1)
 
     def nbytes(self) -> int:

@@ -13,7 +13,8 @@ from longspan.core.errors import InputError
 from longspan.core.rotate import rotate
 from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import FIRST, Buffer
-from longspan.kv.retrieve.rows import Row, RowStore, grouped
+from longspan.kv.retrieve.picked import grouped
+from longspan.kv.rows import Row, RowStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,13 @@ class _Shadowed(Row):
         values_GSD = values_GSD.pin_memory() if v_GSD.device.type == "cuda" else values_GSD
         return _Shadow(*_factors(k_GSD, self._policy.rank), landmarks_GND, rest_GN, exact, values_GSD)
 
-    def truncate(self, length_1: Tensor) -> None:
-        if int(length_1) < self._floor:
+    def check(self, length: int) -> None:
+        if length < self._floor:
             raise NotRewindable(
-                f"ShadowKV compressed the prompt when {self._floor} tokens had been read: "
-                f"it cannot go back to {int(length_1)}"
+                f"ShadowKV compressed the prompt when {self._floor} tokens had been read: it cannot go back to {length}"
             )
+
+    def truncate(self, length_1: Tensor) -> None:
         self._near.truncate(length_1)
 
     def nbytes(self) -> int:

@@ -14,7 +14,8 @@ from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import FIRST, Buffer
 from longspan.kv.recent import Recent
 from longspan.kv.retrieve.clusters import clustered, sums
-from longspan.kv.retrieve.rows import Row, RowStore, attended, grouped, marked
+from longspan.kv.retrieve.picked import attended, grouped, marked
+from longspan.kv.rows import Row, RowStore
 
 SPARE = 64
 """Queries kept beyond the observation window until the prompt ends, so that as many tokens can be rolled back."""
@@ -136,13 +137,15 @@ class _Squeezed(Row):
         sum_GCD, size_GC = sums(x_GSD, labels_GS, count)
         return sum_GCD / size_GC[..., None].clamp_min(1), labels_GS
 
-    def truncate(self, length_1: Tensor) -> None:
+    def check(self, length: int) -> None:
         observed = self._clustered + self._policy.observation
-        if self._levels and int(length_1) < observed:
+        if self._levels and length < observed:
             raise NotRewindable(
                 f"Squeezed Attention clustered the prompt when {observed} tokens had been read: "
-                f"it cannot go back to {int(length_1)}"
+                f"it cannot go back to {length}"
             )
+
+    def truncate(self, length_1: Tensor) -> None:
         self._recent.truncate(length_1)
         self._buffer.truncate(length_1)
 
