@@ -22,7 +22,7 @@ from longspan.models.method import Method
 from longspan.models.model import Model
 
 METHODS = {
-    "InfLLM": "kv=infllm:local=2048,blocks=8 positions=rerope:window=2048",
+    "InfLLM, blocks on disk": "kv=infllm:local=2048,blocks=8,tier=disk positions=rerope:window=2048",
     "StreamingLLM, every chunk": "kv=streaming_llm:budget=2048,chunks=true positions=cache_relative",
     "KeyDiff, every chunk": "kv=keydiff:budget=2048,chunks=true positions=cache_relative",
 }

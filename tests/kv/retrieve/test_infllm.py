@@ -130,6 +130,15 @@ def test_nothing_stored_is_ever_lost(tape):
     assert sorted(held) == list(range(203))
 
 
+def test_blocks_in_a_file_are_read_as_those_in_memory(tape):
+    played = tape(300)
+    host, disk = (replace(SMALL, tier=tier).open(played.page.layer) for tier in ("host", "disk"))
+    for start in range(0, 300, 20):
+        want, got = (played.play(store, start, start + 20, "chunk") for store in (host, disk))
+        assert torch.equal(got, want)
+    assert (host.host_nbytes() > 0, disk.host_nbytes()) == (True, 0)
+
+
 def test_a_planted_block_is_found_again(tape):
     played = tape(400)
     store = replace(SMALL, blocks=1).open(played.page.layer)

@@ -12,7 +12,7 @@ from torch import Tensor
 from longspan.core.errors import InputError
 from longspan.core.types import EMPTY, KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import Buffer
-from longspan.kv.offload.rest import Block, Disk, Host
+from longspan.kv.offload.rest import Block, Disk, Host, Tier, check_tier, resting
 from longspan.kv.quant.column import SPARE
 from longspan.kv.quant.rounding import Rounded
 from longspan.kv.state import State
@@ -26,7 +26,7 @@ class Offload:
     are rounded the latest stay exact. The next block is fetched while the present one is attended, on the same stream.
     """
 
-    tier: Literal["host", "disk"] = "disk"
+    tier: Tier = "disk"
     """Where older blocks rest: host memory (pays with an accelerator), or a temporary file mapped into memory."""
     block: int = 2048
     """Tokens of a block, the unit of moving and of attending."""
@@ -38,8 +38,7 @@ class Offload:
     whole = True
 
     def __post_init__(self) -> None:
-        if self.tier not in ("host", "disk"):
-            raise InputError(f"tier={self.tier!r} is neither host nor disk")
+        check_tier(self.tier)
         if self.block < 1:
             raise InputError(f"block={self.block} is not at least 1")
         if self.bits not in (0, 4, 8):
@@ -50,7 +49,7 @@ class Offload:
     def open(self, layer: Layer) -> OffloadStore:
         """Open an empty store; raises InputError where the group does not divide the layer's head width."""
         form = _Few(lambda: Rounded(layer, self.bits, channels=self.group)) if self.bits else _Plain()
-        return OffloadStore(Disk() if self.tier == "disk" else Host(), self.block, form)
+        return OffloadStore(resting(self.tier), self.block, form)
 
 
 class OffloadStore:
@@ -92,10 +91,10 @@ class OffloadStore:
 
         Raises NotRewindable where these are rounded.
         """
-        if self._rest.count and not self._form.exact and not self._near.left(length_B):
+        if len(self._rest) and not self._form.exact and not self._near.left(length_B):
             raise NotRewindable(f"the exact tokens that rolling back to {length_B.tolist()} needs are rounded")
         self._near.truncate(length_B)
-        while not self._near.length and self._rest.count:
+        while not self._near.length and len(self._rest):
             k, v, pos = (part.clone() for part in self._back(self._rest.pop()))
             self._near.append(k.to(length_B.device), v.to(length_B.device), pos.to(length_B.device))
             self._near.truncate(length_B)

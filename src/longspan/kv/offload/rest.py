@@ -7,47 +7,72 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from longspan.core.errors import InputError
+
 Block = tuple[Tensor, ...]
 """Tensors that rest together, the last of them the positions [B, S] of the block's tokens."""
+Tier = Literal["host", "disk"]
+SLACK = 8
+"""Of the blocks that rest in host memory, one part of so many is made room for at a time."""
 ALIGNED = 16
 """Bytes; every tensor of a file begins at a multiple."""
 
 
 class Host:
-    """Blocks in host memory, pinned where there is an accelerator to copy to."""
+    """Blocks of one shape in host memory, pinned where there is an accelerator to copy to.
+
+    They lie side by side in slabs, for a hundred thousand small tensors take twice their bytes of a process.
+    """
 
     def __init__(self) -> None:
-        self._blocks: list[Block] = []
+        self._slabs: list[Block] = []
+        self._places: list[tuple[int, int]] = []
+        """The slab of each block, and where in it."""
 
-    @property
-    def count(self) -> int:
-        """Blocks at rest."""
-        return len(self._blocks)
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Block:
+        slab, at = self._places[index]
+        return tuple(part[at] for part in self._slabs[slab])
 
     def push(self, block: Block) -> None:
         """Copy a block behind the others."""
-        *rest, pos_BS = block
-        copies = [part.to("cpu", copy=True) for part in rest]
-        if rest[0].device.type == "cuda":
-            copies = [part.pin_memory() for part in copies]
-        self._blocks.append((*copies, pos_BS.to("cpu", copy=True)))
+        slab, at = self._places[-1] if self._places else (-1, 0)
+        slab, at = (slab, at + 1) if slab >= 0 and at + 1 < len(self._slabs[slab][0]) else (slab + 1, 0)
+        if slab == len(self._slabs):
+            pinned = block[0].device.type == "cuda"
+            many = max(1, len(self) // SLACK)
+            self._slabs.append(
+                tuple(part.new_empty(many, *part.shape, device="cpu", pin_memory=pinned) for part in block)
+            )
+        for slot, part in zip(self._slabs[slab], block, strict=True):
+            slot[at].copy_(part)
+        self._places.append((slab, at))
 
     def pop(self) -> Block:
         """Take the last block back."""
-        return self._blocks.pop()
+        block = tuple(part.clone() for part in self[-1])
+        self._places.pop()
+        return block
 
     def fetched(self, device: torch.device) -> Iterator[Block]:
         """All blocks on a device, the next one on its way while one is used."""
         ahead: list[Block] = []
-        for block in self._blocks:
-            ahead.append(tuple(part.to(device, non_blocking=True) for part in block))
+        for index in range(len(self)):
+            ahead.append(tuple(part.to(device, non_blocking=True) for part in self[index]))
             if len(ahead) > 1:
                 yield ahead.pop(0)
         yield from ahead
+
+    def nbytes(self) -> int:
+        """Bytes of the blocks in host memory."""
+        return len(self) * sum(part.nbytes for part in self[0]) if len(self) else 0
 
 
 class Disk:
@@ -60,10 +85,19 @@ class Disk:
         self._places: list[tuple[int, Block]] = []
         self._end = 0
 
-    @property
-    def count(self) -> int:
-        """Blocks at rest."""
+    def __len__(self) -> int:
         return len(self._places)
+
+    def __getitem__(self, index: int) -> Block:
+        start, shapes = self._places[index]
+        size = sum(map(_room, shapes[:-1])) + shapes[-1].nbytes
+        with self._path.open("rb") as file:
+            view = mmap.mmap(file.fileno(), size, offset=start, access=mmap.ACCESS_COPY)
+        parts, at = [], 0
+        for part in shapes:
+            parts.append(torch.frombuffer(view, dtype=part.dtype, count=part.numel(), offset=at).view(part.shape))
+            at += _room(part)
+        return tuple(parts)
 
     def push(self, block: Block) -> None:
         """Write a block behind the others."""
@@ -78,25 +112,29 @@ class Disk:
 
     def pop(self) -> Block:
         """Take the last block back."""
-        block = self._map(self.count - 1)
+        block = self[-1]
         self._end = self._places.pop()[0]
         return block
 
     def fetched(self, device: torch.device) -> Iterator[Block]:
         """All blocks on a device, one after the other."""
-        for index in range(self.count):
-            yield tuple(part.to(device) for part in self._map(index))
+        for index in range(len(self)):
+            yield tuple(part.to(device) for part in self[index])
 
-    def _map(self, index: int) -> Block:
-        start, shapes = self._places[index]
-        size = sum(map(_room, shapes[:-1])) + shapes[-1].nbytes
-        with self._path.open("rb") as file:
-            view = mmap.mmap(file.fileno(), size, offset=start, access=mmap.ACCESS_COPY)
-        parts, at = [], 0
-        for part in shapes:
-            parts.append(torch.frombuffer(view, dtype=part.dtype, count=part.numel(), offset=at).view(part.shape))
-            at += _room(part)
-        return tuple(parts)
+    def nbytes(self) -> int:
+        """Bytes of the blocks in host memory: none."""
+        return 0
+
+
+def resting(tier: Tier) -> Host | Disk:
+    """An empty place for blocks of one shape."""
+    return Disk() if tier == "disk" else Host()
+
+
+def check_tier(tier: str) -> None:
+    """Raise InputError for a tier that does not exist."""
+    if tier not in get_args(Tier):
+        raise InputError(f"tier={tier!r} is neither host nor disk")
 
 
 def _room(part: Tensor) -> int:

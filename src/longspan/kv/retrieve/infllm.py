@@ -10,6 +10,7 @@ from torch import Tensor
 
 from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import Buffer
+from longspan.kv.offload.rest import Block, Tier, check_tier, resting
 from longspan.kv.retrieve.picked import grouped
 from longspan.kv.rows import Row, RowStore
 
@@ -20,8 +21,8 @@ class InfLLM:
 
     Differs from the paper: the local window ends at a block boundary (local to local + block tokens), so no token is
     in neither window nor memory; `voters` queries of each chunk, not all, choose the representatives; distances are
-    the position map's affair (use it with positions=rerope to get the paper's single far position); blocks rest in
-    host memory without a cache of recent ones.
+    the position map's affair (use it with positions=rerope to get the paper's single far position); there is no cache
+    of recent blocks.
     """
 
     init: int = 128
@@ -36,9 +37,12 @@ class InfLLM:
     """Tokens whose mean key stands for a block (repr_topk)."""
     voters: int = 32
     """Queries of each chunk whose attention decides which tokens represent their block."""
+    tier: Tier = "host"
+    """Where filed blocks rest: host memory, or a temporary file, which keeps the process small."""
     raw_keys = True
 
     def __post_init__(self) -> None:
+        check_tier(self.tier)
         if min(self.init, self.blocks) < 0 or min(self.local, self.block, self.representatives, self.voters) < 1:
             raise ValueError("local, block, representatives and voters are at least 1, init and blocks at least 0")
         if self.representatives > self.block:
@@ -55,7 +59,7 @@ class _Memory(Row):
         self._start = Buffer()
         self._near = Buffer()
         self._votes = torch.zeros(0)
-        self._blocks: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._blocks = resting(policy.tier)
         self._keys_NGD = torch.empty(0)
         self._new = 0
         self._floor = -1
@@ -89,10 +93,10 @@ class _Memory(Row):
             room = key_1GD.new_zeros(max(64, len(self._blocks)), *key_1GD.shape[1:])
             self._keys_NGD = torch.cat([self._keys_NGD.reshape(-1, *room.shape[1:]).to(room), room])
         self._keys_NGD[len(self._blocks)] = key_1GD[0]
-        self._blocks.append((k_1GSD.to("cpu", copy=True), v_1GSD.to("cpu", copy=True), pos_1S.to("cpu", copy=True)))
+        self._blocks.push((k_1GSD, v_1GSD, pos_1S))
 
     def read(self, q_1HTD: Tensor, q_1T: Tensor) -> Iterator[KV]:
-        far = [self._start.slots(0, self._start.length)] if self._start.length else []
+        far: list[Block] = [self._start.slots(0, self._start.length)] if self._start.length else []
         far += [self._blocks[index] for index in self._matching(q_1HTD)]
         if far:
             k, v, pos = (torch.cat([part[i].to(q_1HTD.device) for part in far], -1 if i == 2 else 2) for i in range(3))
@@ -135,4 +139,4 @@ class _Memory(Row):
         return self._start.nbytes() + self._near.nbytes() + self._keys_NGD.nbytes
 
     def host_nbytes(self) -> int:
-        return sum(x.nbytes for block in self._blocks for x in block)
+        return self._blocks.nbytes()

@@ -11,21 +11,19 @@ from torch import Tensor
 from longspan.core.errors import InputError
 from longspan.core.types import KV, Layer, Look, Moment, NotRewindable
 from longspan.kv.buffer import Buffer
+from longspan.kv.offload.rest import Block, Tier, check_tier, resting
 from longspan.kv.recent import Recent
 from longspan.kv.retrieve.picked import Grown, grouped
 from longspan.kv.rows import Row, RowStore
-
-Block = tuple[Tensor, Tensor, Tensor]
-"""Keys and values [1, G, S, D] and positions [1, S] in host memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReKV:
     """ReKV: read a stream through a sliding window, keep all of it, and give a question the blocks that match it. https://arxiv.org/abs/2503.00540
-    Differs from the paper: blocks are of text, not frames of a video, and rest in host memory only; the first prompt
-    is the stream and every later one a question, whose tokens stay readable; the end of the stream chooses for an
-    answer that follows it at once; the window slides from call to call. Use positions=cache_relative for the paper's
-    consecutive positions. Blocks are compared by cosine, as the paper says; its code takes the dot product.
+    Differs from the paper: blocks are of text, not frames of a video; the first prompt is the stream and every later
+    one a question, whose tokens stay readable; the end of the stream chooses for an answer that follows it at once; the
+    window slides from call to call. Use positions=cache_relative for the paper's consecutive positions. Blocks are
+    compared by cosine, as the paper says; its code takes the dot product.
     """
 
     init: int = 16
@@ -38,9 +36,12 @@ class ReKV:
     """Tokens of a block (those of a frame)."""
     question: int = 64
     """Last tokens of the stream that stand for a question when none follows as a prompt of its own."""
+    tier: Tier = "host"
+    """Where filed blocks rest: host memory, or a temporary file, which keeps the process small."""
     raw_keys = True
 
     def __post_init__(self) -> None:
+        check_tier(self.tier)
         if min(self.block, self.blocks, self.question) < 1 or self.init < 0:
             raise InputError(
                 f"block={self.block}, blocks={self.blocks} and question={self.question} must be at least 1, "
@@ -60,7 +61,7 @@ class _Stream(Row):
         self._init = Buffer()
         self._near = Buffer()
         self._start = 0
-        self._blocks: list[Block] = []
+        self._blocks = resting(policy.tier)
         self._keys = Grown()
         self._recent = Recent(policy.question, 0)
         self._answers: list[tuple[int, list[int]]] = []
@@ -107,7 +108,7 @@ class _Stream(Row):
 
     def _fetched(self, chosen: list[int], device: torch.device) -> KV:
         """The start of the text and some blocks, on the device."""
-        parts = [self._init.slots(0, self._init.length)] if self._init.length else []
+        parts: list[Block] = [self._init.slots(0, self._init.length)] if self._init.length else []
         if self._start < self._policy.init:
             parts.append(self._near.slots(0, self._policy.init - self._start))
         parts += [self._blocks[index] for index in chosen]
@@ -133,7 +134,7 @@ class _Stream(Row):
         for slot in range(first, self._near.length - size + 1, size):
             k, v, pos = self._near.slots(slot, slot + size)
             self._keys.write(len(self._blocks), k[0].float().mean(1, keepdim=True))
-            self._blocks.append((k.to("cpu", copy=True), v.to("cpu", copy=True), pos.to("cpu", copy=True)))
+            self._blocks.push((k, v, pos))
 
     def check(self, length: int) -> None:
         if all(answer[0] > length for answer in self._answers):
@@ -149,4 +150,4 @@ class _Stream(Row):
         return held + sum(x.nbytes for x in far)
 
     def host_nbytes(self) -> int:
-        return sum(x.nbytes for block in self._blocks for x in block)
+        return self._blocks.nbytes()
