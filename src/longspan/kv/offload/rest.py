@@ -16,6 +16,8 @@ from longspan.core.errors import InputError
 
 Block = tuple[Tensor, ...]
 """Tensors that rest together, the last of them the positions [B, S] of the block's tokens."""
+Form = tuple[torch.dtype, torch.Size]
+"""Of a tensor in a file."""
 Tier = Literal["host", "disk"]
 SLACK = 8
 """Of the blocks that rest in host memory, one part of so many is made room for at a time."""
@@ -82,21 +84,21 @@ class Disk:
         self._folder = tempfile.TemporaryDirectory(prefix="longspan-kv-")
         self._path = Path(self._folder.name) / "blocks"
         weakref.finalize(self, self._folder.cleanup)
-        self._places: list[tuple[int, Block]] = []
+        self._places: list[tuple[int, list[Form]]] = []
         self._end = 0
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __getitem__(self, index: int) -> Block:
-        start, shapes = self._places[index]
-        size = sum(map(_room, shapes[:-1])) + shapes[-1].nbytes
+        start, forms = self._places[index]
+        sizes = [_room(dtype.itemsize * shape.numel()) for dtype, shape in forms]
         with self._path.open("rb") as file:
-            view = mmap.mmap(file.fileno(), size, offset=start, access=mmap.ACCESS_COPY)
+            view = mmap.mmap(file.fileno(), sum(sizes), offset=start, access=mmap.ACCESS_COPY)
         parts, at = [], 0
-        for part in shapes:
-            parts.append(torch.frombuffer(view, dtype=part.dtype, count=part.numel(), offset=at).view(part.shape))
-            at += _room(part)
+        for (dtype, shape), size in zip(forms, sizes, strict=True):
+            parts.append(torch.frombuffer(view, dtype=dtype, count=shape.numel(), offset=at).view(shape))
+            at += size
         return tuple(parts)
 
     def push(self, block: Block) -> None:
@@ -106,9 +108,10 @@ class Disk:
             for part in block:
                 file.seek(self._end)
                 file.write(part.contiguous().view(torch.uint8).cpu().numpy().data)
-                self._end += _room(part)
-        self._places.append((start, tuple(part.new_empty(part.shape, device="meta") for part in block)))
-        self._end += -self._end % mmap.ALLOCATIONGRANULARITY
+                self._end += _room(part.nbytes)
+            self._end += -self._end % mmap.ALLOCATIONGRANULARITY
+            file.truncate(self._end)
+        self._places.append((start, [(part.dtype, part.shape) for part in block]))
 
     def pop(self) -> Block:
         """Take the last block back."""
@@ -137,6 +140,6 @@ def check_tier(tier: str) -> None:
         raise InputError(f"tier={tier!r} is neither host nor disk")
 
 
-def _room(part: Tensor) -> int:
+def _room(nbytes: int) -> int:
     """Bytes from a tensor's first to where the next one begins."""
-    return part.nbytes + -part.nbytes % ALIGNED
+    return nbytes + -nbytes % ALIGNED
