@@ -103,10 +103,10 @@ def test_few_bits_rest_and_the_latest_tokens_stay_exact(tape, tier, bits, far):
 
 
 def test_few_bits_take_less_room(tape, files):
-    played, sizes = tape(500), {}
+    played, sizes = tape(3000), {}
     for bits in (0, 8, 4):
-        store = Offload("disk", 64, bits, 8).open(played.page.layer)
-        played.prompt(store, 500, 50)
+        store = Offload("disk", 512, bits, 8).open(played.page.layer)
+        played.prompt(store, 3000, 500)
         (path,) = files()
         sizes[bits] = path.stat().st_size / len(store._rest)
         del store
