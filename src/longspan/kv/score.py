@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -40,15 +41,15 @@ class Score(Protocol):
         ...
 
 
-class Judge:
+class Judge(ABC):
     """A score at work in one layer of one session: what one need not remember, it leaves as it is here."""
 
     def learn(self, kv: KV, look: Look) -> None:
         """Take note of the queries of `look`, each shown once and in order; `kv` is as a score's, theirs included."""
 
+    @abstractmethod
     def score(self, kv: KV, look: Look) -> Tensor:
         """Score [B, G, S] as a score does, all queries learned."""
-        raise NotImplementedError
 
     def keep(self, pos_BGS: Tensor) -> None:
         """Forget all tokens but those at these positions, sorted in each head, EMPTY in front."""
