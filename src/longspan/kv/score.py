@@ -46,6 +46,7 @@ class Judge(ABC):
 
     def learn(self, kv: KV, look: Look) -> None:
         """Take note of the queries of `look`, each shown once and in order; `kv` is as a score's, theirs included."""
+        return
 
     @abstractmethod
     def score(self, kv: KV, look: Look) -> Tensor:
@@ -53,9 +54,11 @@ class Judge(ABC):
 
     def keep(self, pos_BGS: Tensor) -> None:
         """Forget all tokens but those at these positions, sorted in each head, EMPTY in front."""
+        return
 
     def truncate(self, length_B: Tensor) -> None:
         """Forget what was learned from positions `length_B` on; raises NotRewindable when that cannot be exact."""
+        return
 
     def nbytes(self) -> int:
         """Bytes held."""
@@ -67,6 +70,7 @@ class Judge(ABC):
 
     def load(self, state: State) -> None:
         """Take over what another one remembered."""
+        return
 
 
 @runtime_checkable
