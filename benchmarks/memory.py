@@ -1,16 +1,16 @@
 """What it costs to keep fewer bytes: needles, key-value pairs and perplexity, bytes and time, method by method.
 
-    python benchmarks/memory.py quality --model smollm2 --length 4096 --out memory-smollm2
-    python benchmarks/memory.py cost --model smollm2 --length 4096 --out memory-smollm2
-    python benchmarks/memory.py families --model qwen2.5-coder-0.5b --length 8192 --out memory-qwen
-    python benchmarks/memory_report.py memory-smollm2 --length 4096       # all that was found, as Markdown
+    python benchmarks/memory.py quality --model smollm2 --length 4096 --out memory-smollm2.jsonl
+    python benchmarks/memory.py cost --model smollm2 --length 4096 --out memory-smollm2.jsonl
+    python benchmarks/memory.py families --model qwen2.5-coder-0.5b --length 8192 --out memory-qwen.jsonl
+    python benchmarks/memory_report.py memory-smollm2.jsonl --length 4096 # all that was found, as Markdown
 
 A method that decides at the end of a prompt is given what one dense session has read, and only its last tokens are read
 again for it (`Session.fork`): its store holds then what it would hold had it read all of the text itself. Methods that
 change how a prompt is read, or that learn from all of its queries, read every text themselves. A question comes either
 after the text was compressed (agnostic) or before (aware). An answer is right where greedy decoding writes all of it;
 the table has the loss on a token of the answers in brackets, for a small model is seldom right and may still be near.
-What was found is kept in the folder: the same command goes on where it stopped.
+What was found is kept in the file: the same command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from found import Found
 from ways import Way, every
 
 from longspan.core.types import NotRewindable
@@ -37,7 +38,6 @@ from longspan.evals.ask import Ask
 from longspan.evals.catalog import find
 from longspan.evals.extension.questions import Needle, Reading, readings
 from longspan.evals.haystack import library
-from longspan.evals.journal import Journal
 from longspan.evals.suites import expand
 from longspan.evals.task import Sample
 from longspan.evals.tasks.key_value import KeyValue
@@ -150,7 +150,7 @@ def aware(text: Text, way: Way, method: str, tail: tuple[int, ...], scored: int)
 
 def quality(
     model: Model,
-    journal: Journal,
+    found: Found,
     compared: list[tuple[str, Way, str]],
     size: tuple[int, int, int],
     when: tuple[str, ...],
@@ -168,7 +168,7 @@ def quality(
         with closing(Text(model, reading.tokens[:cut])) as text:
             for label, way, method in compared if "agnostic" in when else ():
                 key = f"quality {task} agnostic {reading.number} {label}"
-                _once(journal, key, partial(agnostic, text, way, method, reading, following))
+                _once(found, key, partial(agnostic, text, way, method, reading, following))
             for needle in reading.needles if "aware" in when else ():
                 at = len(needle.tokens) - needle.scored - 1
                 question, tail = needle.tokens[:at], needle.tokens[at:]
@@ -176,16 +176,16 @@ def quality(
                     for label, way, method in compared:
                         if way.aware or way.name == "full":
                             key = f"quality {task} aware {reading.number}.{needle.number} {label}"
-                            _once(journal, key, partial(aware, text, way, method, tail, needle.scored))
+                            _once(found, key, partial(aware, text, way, method, tail, needle.scored))
 
 
-def _once(journal: Journal, key: str, run: Callable[[], dict[str, Any]]) -> None:
+def _once(found: Found, key: str, run: Callable[[], dict[str, Any]]) -> None:
     """Run and keep what was not run before."""
-    if journal.get(key) is None:
+    if key not in found:
         began = time.perf_counter()
-        found = run()
-        journal.put(key, {**found, "seconds": time.perf_counter() - began})
-        print(f"{key}: {sum(found['right'])} of {len(found['right'])}", flush=True)
+        value = run()
+        found.put(key, {**value, "seconds": time.perf_counter() - began})
+        print(f"{key}: {sum(value['right'])} of {len(value['right'])}", flush=True)
 
 
 def reply(model: Model, session: Session, question: list[int], stops: set[int]) -> str:
@@ -200,7 +200,7 @@ def reply(model: Model, session: Session, question: list[int], stops: set[int]) 
     return model.decode([token for token in said if token not in stops])
 
 
-def families(model: Model, journal: Journal, length: int, samples: int, ways: list[str]) -> None:
+def families(model: Model, found: Found, length: int, samples: int, ways: list[str]) -> None:
     """RULER's tasks, the question asked after the text was compressed, with the methods named."""
     stops = set(model.ends)
     for task in expand("ruler"):
@@ -210,7 +210,7 @@ def families(model: Model, journal: Journal, length: int, samples: int, ways: li
             sample: Sample = made.make(ask)
             messages = [("user", sample.before + sample.context, sample.after)]
             head, tail = model.chat_apart([*messages, *([("assistant", "", sample.start)] if sample.start else [])])
-            missing = [way for way in ways if journal.get(f"family {task} {index} {way}") is None]
+            missing = [way for way in ways if f"family {task} {index} {way}" not in found]
             if not missing:
                 continue
             with closing(Text(model, tuple(head))) as text:
@@ -219,20 +219,20 @@ def families(model: Model, journal: Journal, length: int, samples: int, ways: li
                     with closing(text.opened(way, method)) as session:
                         nbytes, said = session.nbytes(), reply(model, session, tail, stops)
                     score = made.rule.grade(said, sample)
-                    journal.put(f"family {task} {index} {method}", {"score": score, "nbytes": nbytes, "said": said})
+                    found.put(f"family {task} {index} {method}", {"score": score, "nbytes": nbytes, "said": said})
                     print(task, index, method, score, flush=True)
 
 
-def cost(name: str, journal: Journal, length: int, only: list[str]) -> None:
+def cost(name: str, found: Found, length: int, only: list[str]) -> None:
     """Seconds and peak memory of every method, each in a process of its own."""
     for label, _, method in every(length):
-        if not any(name in label for name in only or [""]) or journal.get(f"cost {label}") is not None:
+        if not any(name in label for name in only or [""]) or f"cost {label}" in found:
             continue
         command = [sys.executable, __file__, "one", "--model", name, "--length", str(length), "--method", method]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{label}: {done.stderr}")
-        journal.put(f"cost {label}", json.loads(done.stdout))
+        found.put(f"cost {label}", json.loads(done.stdout))
         print(label, done.stdout.strip(), flush=True)
 
 
@@ -269,20 +269,20 @@ def main() -> None:
     parser.add_argument("--when", choices=("agnostic", "aware", "both"), default="both", help="of quality")
     parser.add_argument("--task", choices=("needle", "key_value", "both"), default="both", help="of quality")
     parser.add_argument("--only", action="append", default=[], help="methods whose name has this in it")
-    parser.add_argument("--out", type=Path, default=Path("memory"))
+    parser.add_argument("--out", type=Path, default=Path("memory.jsonl"), help="what was found")
     asked = parser.parse_args()
-    journal = Journal(asked.out / "found.sqlite")
+    found = Found(asked.out)
     if asked.part == "cost":
-        return cost(asked.model, journal, asked.length, asked.only)
+        return cost(asked.model, found, asked.length, asked.only)
     model = Model.load(ensure(asked.model))
     if asked.part == "one":
         return print(json.dumps(one(model, asked.length, *asked.method)))
     if asked.part == "families":
-        return families(model, journal, asked.length, asked.samples, ["", *asked.method])
+        return families(model, found, asked.length, asked.samples, ["", *asked.method])
     compared = [each for each in every(asked.length) if any(name in each[0] for name in asked.only or [""])]
     when = ("agnostic", "aware") if asked.when == "both" else (asked.when,)
     tasks = ("needle", "key_value") if asked.task == "both" else (asked.task,)
-    return quality(model, journal, compared, (asked.length, asked.documents, asked.needles), when, tasks)
+    return quality(model, found, compared, (asked.length, asked.documents, asked.needles), when, tasks)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """What benchmarks/memory.py found: a Markdown table, the table of the methods' pages, a picture.
 
-    python benchmarks/memory_report.py memory-smollm2 --length 4096
-    python benchmarks/memory_report.py memory-smollm2 --length 4096 --json docs/evidence/tables/memory.json \\
+    python benchmarks/memory_report.py memory-smollm2.jsonl --length 4096
+    python benchmarks/memory_report.py memory-smollm2.jsonl --length 4096 --json docs/evidence/tables/memory.json \\
         --about "SmolLM2 135M, five texts of 4,096 tokens" --command "python benchmarks/memory.py quality ..."
-    python benchmarks/memory_report.py memory-qwen --length 8192 --picture docs/images/memory.png
+    python benchmarks/memory_report.py memory-qwen.jsonl --length 8192 --picture docs/images/memory.png
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from found import Found
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from ways import every
-
-from longspan.evals.journal import Journal
 
 COLUMNS = {
     "bytes": "bytes",
@@ -161,14 +160,14 @@ def _dots(axes: Axes, table: list[Row], kind: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="what benchmarks/memory.py was given as --out")
+    parser.add_argument("found", type=Path, help="what benchmarks/memory.py was given as --out")
     parser.add_argument("--length", type=int, default=4096, help="that it was given")
     parser.add_argument("--json", type=Path, help="write the table of the methods' pages")
     parser.add_argument("--about", default="", help="what was measured, for that table and as the picture's title")
     parser.add_argument("--command", default="", help="what gives these figures, for that table")
     parser.add_argument("--picture", type=Path, help="write a picture of answers over bytes")
     asked = parser.parse_args()
-    found = Journal(asked.folder / "found.sqlite").items()
+    found = Found(asked.found).values
     table = list(rows(found, asked.length))
     if asked.json:
         columns = shown(table)
