@@ -26,8 +26,8 @@ def test_random_codes_of_any_shape_survive(bits):
     assert torch.equal(unpack(pack(codes, bits), bits), codes)
 
 
-def test_the_first_code_has_the_lowest_bits():
-    assert pack(torch.tensor([0xA, 0xB]), 4).tolist() == [0xBA]
+def test_planes_of_codes_lie_above_one_another():
+    assert pack(torch.tensor([0xA, 0xB, 0xC, 0xD]), 4).tolist() == [0xCA, 0xDB]
     assert pack(torch.tensor([1, 2, 3, 0]), 2).tolist() == [0b00111001]
     bits = "".join(f"{code:03b}" for code in reversed([1, 2, 3, 4, 5, 6, 7, 0]))
     assert pack(torch.tensor([1, 2, 3, 4, 5, 6, 7, 0]), 3).tolist() == [

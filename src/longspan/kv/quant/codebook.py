@@ -27,7 +27,7 @@ class Codebook(NamedTuple):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Level of each index."""
-        return self.levels[codes.int()]
+        return self.levels.index_select(0, codes.flatten().int()).view(codes.shape)
 
 
 def fit(x_N: Tensor, bits: int, *, weights_N: Tensor | None = None, normalize: bool = False) -> Codebook:

@@ -138,7 +138,7 @@ class Coded(ABC):
 
     def _restored(self, low: Tensor, high: Tensor, start: int, end: int) -> Tensor:
         level_SW = self._fit.book.decode(unpack(self._codes[start:end], self._coding.bits))
-        x_SW = torch.addcmul((high + low) / 2, level_SW, (high - low) / 2).to(self._dtype)
+        x_SW = level_SW.mul_((high - low) / 2).add_((high + low) / 2).to(self._dtype)
         self._sparse.fill(x_SW, start, end)
         return x_SW.view(-1, *self._shape)
 

@@ -20,7 +20,7 @@ class Rounded:
         _check(layer, bits, channels)
         self._bits = bits
         self._tokens = tokens
-        self._channels = channels
+        self._shape = (layer.num_kv_heads, layer.head_dim // channels, channels)
         self._dtype = layer.dtype
         self._codes = Grown()
         self._levels = Grown()
@@ -30,7 +30,7 @@ class Rounded:
         step = max(1, BLOCK // self._tokens) * self._tokens
         for start in range(0, len(x_SGD), step):
             block = x_SGD[start : start + step]
-            self._push(self._grouped(block.reshape(-1, self._tokens, *block.shape[1:]).float()))
+            self._push(block.reshape(-1, self._tokens, *self._shape).float())
 
     def _push(self, grouped: Tensor) -> None:
         """Groups are the second and last axes: [N, tokens, G, D / channels, channels]."""
@@ -38,19 +38,16 @@ class Rounded:
         low, high = (edge.half().float() for edge in (grouped.amin((1, 4), True), grouped.amax((1, 4), True)))
         step = ((high - low) / top).half().float()
         codes = ((grouped - low) / step.masked_fill(step == 0, 1.0)).round().clamp(0, top)
-        self._codes.append(pack(codes.to(torch.uint8).flatten(-2), self._bits))
+        self._codes.append(pack(codes.flatten(2), self._bits))
         self._levels.append(torch.cat([step, low], -1).half())
 
     def pull(self, start: int, end: int) -> Tensor:
         """Tokens `start` to `end` as they were rounded, [S, G, D]."""
         first, last = start // self._tokens, -(-end // self._tokens)
-        codes = self._grouped(unpack(self._codes[first:last], self._bits))
-        levels = self._levels[first:last].float()
-        x = torch.addcmul(levels[..., 1:], codes, levels[..., :1]).to(self._dtype)
+        step, low = self._levels[first:last].float().split(1, -1)
+        codes = unpack(self._codes[first:last], self._bits).unflatten(-1, self._shape)
+        x = codes.float().mul_(step).add_(low).to(self._dtype)
         return x.flatten(-2).flatten(0, 1)[start - first * self._tokens : end - first * self._tokens]
-
-    def _grouped(self, x: Tensor) -> Tensor:
-        return x.reshape(*x.shape[:-1], -1, self._channels)
 
     def rewinds(self, length: int) -> bool:
         """Always: groups do not know of one another."""
