@@ -6,6 +6,7 @@ one plane further on. Every plane is a run of neighbours, which a processor shif
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import gcd
 
 import torch
@@ -33,11 +34,11 @@ def unpack(packed: Tensor, bits: int) -> Tensor:
     if bits == 8:
         return packed
     period, width = _word(bits)
-    planes = packed.unflatten(-1, (width, -1)).unbind(-2)
+    planes = packed.chunk(width, -1)
     return torch.cat([_codes(planes, number * bits, bits) for number in range(period)], -1)
 
 
-def _codes(planes: tuple[Tensor, ...], start: int, bits: int) -> Tensor:
+def _codes(planes: Sequence[Tensor], start: int, bits: int) -> Tensor:
     """The codes whose bits begin at bit `start` of the planes."""
     byte, low = divmod(start, 8)
     codes = planes[byte] >> low if low else planes[byte]

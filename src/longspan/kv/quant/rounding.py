@@ -44,9 +44,9 @@ class Rounded:
     def pull(self, start: int, end: int) -> Tensor:
         """Tokens `start` to `end` as they were rounded, [S, G, D]."""
         first, last = start // self._tokens, -(-end // self._tokens)
-        step, low = self._levels[first:last].float().split(1, -1)
-        codes = unpack(self._codes[first:last], self._bits).unflatten(-1, self._shape)
-        x = codes.float().mul_(step).add_(low).to(self._dtype)
+        step, low = self._levels[first:last].float().chunk(2, -1)
+        codes = unpack(self._codes[first:last], self._bits)
+        x = codes.float().view(-1, self._tokens, *self._shape).mul_(step).add_(low).to(self._dtype)
         return x.flatten(-2).flatten(0, 1)[start - first * self._tokens : end - first * self._tokens]
 
     def rewinds(self, length: int) -> bool:
