@@ -5,10 +5,7 @@ import os
 import subprocess
 import sys
 
-import pytest
 from tests.models.tiny_model import saved
-
-pytest.importorskip("inspect_ai", reason="needs pip install 'longspan[inspect]'")
 
 TASK = """
 from inspect_ai import Task, task

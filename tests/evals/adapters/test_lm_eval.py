@@ -1,14 +1,11 @@
 """lm-evaluation-harness drives our engine."""
 
 import pytest
+from lm_eval.api.instance import Instance
 from tests.models.tiny_model import saved
 
-lm_eval = pytest.importorskip("lm_eval", reason="needs pip install 'longspan[lm-eval]'")
-
-from lm_eval.api.instance import Instance  # noqa: E402  # only where the harness is installed
-
-from longspan.evals.adapters.lm_eval import Longspan  # noqa: E402  # as above
-from longspan.lm.lm import OverLength  # noqa: E402  # as above
+from longspan.evals.adapters.lm_eval import Longspan
+from longspan.lm.lm import OverLength
 
 
 @pytest.fixture(scope="module")

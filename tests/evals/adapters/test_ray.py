@@ -6,11 +6,9 @@ import signal
 import pytest
 from tests.evals.asked import TASK, manifest, solver, subject
 
-pytest.importorskip("ray", reason="needs pip install 'longspan[ray]'")
-
-from longspan.evals.adapters.ray import run  # only where Ray is installed
-from longspan.evals.results import Results  # as above
-from longspan.evals.run import Source  # as above
+from longspan.evals.adapters.ray import run
+from longspan.evals.results import Results
+from longspan.evals.run import Source
 
 
 def opened(marker):

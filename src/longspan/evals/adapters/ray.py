@@ -6,6 +6,7 @@ Every worker opens the model once. One that dies is started again, and its sampl
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -91,9 +92,9 @@ def _drain(jobs: Iterable[Job], crew: list[Any], store: Callable[[Job, Row], Non
 def _connect(address: str) -> None:
     try:
         if address == "local":
-            ray.init(logging_level="ERROR", include_dashboard=False)
+            ray.init(logging_level=logging.ERROR, include_dashboard=False)
         else:
-            ray.init(address, logging_level="ERROR")
+            ray.init(address, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"no Ray cluster answers at {address} ({reason}): start one, or say --ray local") from None
