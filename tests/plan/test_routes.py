@@ -30,7 +30,7 @@ SHAPE = Shape(
 )
 SPEED = Speed(token=0.001, pair=1e-8, step=0.02, stored=1e-7)
 HELD = 300_000_000
-MACHINE = Machine("processor", 2, 8 * 2**30, 4 * 2**30, HELD)
+MACHINE = Machine("processor", 2, 8 * 2**30, 4 * 2**30, HELD, disk=2**30)
 GPU = dataclasses.replace(MACHINE, accelerator="card", accelerator_free=2**30)
 REQUEST = Request(document_tokens=5000, question_tokens=100, max_tokens=200, retrieve_budget=2000)
 
@@ -42,7 +42,7 @@ def priced(request=REQUEST, shape=SHAPE, machine=MACHINE):
 def test_full_costs_what_a_hand_counts():
     full = priced()["full"]
     kv = 10 * 5300 * 520
-    assert (full.prompt_tokens, full.kv_bytes, full.host_bytes) == (5100, kv, 0)
+    assert (full.prompt_tokens, full.kv_bytes, full.away_bytes) == (5100, kv, 0)
     assert full.peak_bytes == HELD + kv + SHAPE.work_bytes(2048)
     assert full.seconds == pytest.approx(5.1 + 1e-7 * 5100**2 / 2 + 100 * (0.02 + 1e-6 * 5100))
     assert full.fits
@@ -61,10 +61,10 @@ def test_stream_costs_what_a_hand_counts():
     stream = priced(request)["stream"]
     seen = 64 + 1024 + 128 + 512 + 8 * 128
     block_keys = 400_100 // 128 * 10 * 128 * 6
-    assert (stream.prompt_tokens, stream.host_bytes) == (400_100, 10 * 400_100 * 520)
+    assert (stream.prompt_tokens, stream.away_bytes) == (400_100, 10 * 400_100 * 520)
     assert stream.kv_bytes == 10 * 2304 * 520 + block_keys
     assert stream.seconds == pytest.approx(400.1 + 1e-7 * 400_100 * seen + 100 * (0.02 + 4 * 1e-6 * seen))
-    assert stream.peak_bytes - priced(request, machine=GPU)["stream"].peak_bytes == stream.host_bytes
+    assert stream.peak_bytes == priced(request, machine=GPU)["stream"].peak_bytes
 
 
 def test_a_short_document_is_retrieved_whole():
@@ -76,7 +76,7 @@ def test_costs_never_fall_with_the_document(tokens, more):
     small = priced(dataclasses.replace(REQUEST, document_tokens=tokens))
     large = priced(dataclasses.replace(REQUEST, document_tokens=tokens + more))
     for name in NAMES:
-        for cost in ("prompt_tokens", "kv_bytes", "host_bytes", "peak_bytes", "seconds"):
+        for cost in ("prompt_tokens", "kv_bytes", "away_bytes", "peak_bytes", "seconds"):
             assert getattr(small[name], cost) <= getattr(large[name], cost), (name, cost)
 
 
@@ -86,7 +86,7 @@ def test_stream_holds_only_one_key_per_block_more_on_the_device_for_a_longer_doc
         priced(dataclasses.replace(REQUEST, document_tokens=length), machine=GPU)["stream"] for length in (3000, tokens)
     )
     block_keys = (long.prompt_tokens // 128 - short.prompt_tokens // 128) * 10 * 128 * 6
-    assert long.kv_bytes - short.kv_bytes == long.peak_bytes - short.peak_bytes == block_keys < long.host_bytes / 60
+    assert long.kv_bytes - short.kv_bytes == long.peak_bytes - short.peak_bytes == block_keys < long.away_bytes / 60
 
 
 @given(st.integers(256, 131_072))
@@ -143,7 +143,7 @@ def test_auto_streams_where_nothing_can_be_packed():
 
 def test_auto_reads_whole_beyond_what_the_model_finds_where_nothing_else_can_be_taken():
     request = dataclasses.replace(REQUEST, effective=7, retrieve_budget=retrieve_budget(8192, 7, 100, 200))
-    machine = dataclasses.replace(MACHINE, available=priced(request)["full"].peak_bytes - HELD)
+    machine = dataclasses.replace(MACHINE, available=priced(request)["full"].peak_bytes - HELD, disk=1)
     table = priced(request, machine=machine)
     assert {name: route.fits for name, route in table.items()} == {"full": True, "retrieve": False, "stream": False}
     route, why = choose(list(table.values()), request)
@@ -175,7 +175,7 @@ def test_the_route_taken_always_fits(document, question, reply, effective, room,
     assert why
     assert wanted in ("auto", route.name)
     assert route.peak_bytes - HELD <= room
-    assert route.host_bytes <= room
+    assert route.away_bytes <= (room if machine.accelerator else machine.disk)
     assert route.name == "stream" or route.prompt_tokens + reply <= SHAPE.window
 
 
@@ -202,6 +202,14 @@ def test_a_stream_that_rests_in_too_little_main_memory_says_how_much_it_needs():
     request = dataclasses.replace(REQUEST, document_tokens=400_000)
     with pytest.raises(InputError, match=r"1\.9 GiB of main memory are needed for stored tokens and 1\.0 GiB are free"):
         choose(list(priced(request, machine=small).values()), request, wanted="stream")
+
+
+def test_what_streams_through_a_processor_rests_on_the_disk_or_says_how_much_of_it_is_needed():
+    request = dataclasses.replace(REQUEST, document_tokens=400_000)
+    assert ",tier=disk " in priced(request)["stream"].method
+    assert ",tier=host " in priced(request, machine=GPU)["stream"].method
+    with pytest.raises(InputError, match=r"1\.9 GiB of disk are needed for stored tokens and 1\.0 GiB are free"):
+        choose(list(priced(request).values()), request, wanted="stream")
 
 
 def test_nothing_fits_is_an_error_with_every_reason_and_what_to_do():

@@ -55,7 +55,7 @@ def test_what_is_far_beyond_the_window_is_answered_all_the_same(tmp_path, name):
     assert {passage.file for passage in answer.evidence} <= {"yield.txt", "function.txt"}
     assert answer.evidence
     if name == "stream":
-        assert answer.method == stream_settings(1024).method
+        assert answer.method == stream_settings(1024, "disk").method
         assert answer.prompt_tokens > asked.document_tokens
     else:
         assert answer.prompt_tokens + 20 <= MODEL.window

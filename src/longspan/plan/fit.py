@@ -84,7 +84,7 @@ def ways(need: Need) -> list[Way]:
             "sees blocks that match",
             _streamed,
             _stream_slots,
-            away="host",
+            away=tier,
             seen=_stream_seen,
             stretches=False,
         ),
@@ -218,7 +218,7 @@ def _settings(shape: Shape) -> Stream:
 
 
 def _streamed(shape: Shape, need: Need) -> str:
-    return _settings(shape).method
+    return stream_settings(shape.window, "host" if need.vram else "disk").method
 
 
 def _stream_slots(shape: Shape, tokens: int, chunk: int) -> int:

@@ -25,6 +25,8 @@ class Machine:
     """Name of the GPU that the model computes on, empty where it is the processor."""
     accelerator_free: int = 0
     """Bytes free on it."""
+    disk: int = 0
+    """Bytes free where stored tokens can rest in a file."""
 
     @property
     def room(self) -> int:
@@ -36,12 +38,15 @@ def here(device: str = "cpu") -> Machine:
     """Describe this machine for a model that computes on `device`."""
     memory, available = _memory()
     if not device.startswith("cuda"):
-        return Machine(_processor(), _cores(), memory, available, held_memory())
+        from longspan.kv.offload.rest import temporary
+        from longspan.models.disk import free
+
+        return Machine(_processor(), _cores(), memory, available, held_memory(), disk=free(temporary()))
     import torch
 
-    free, _ = torch.cuda.mem_get_info(device)
+    spare, _ = torch.cuda.mem_get_info(device)
     name, held = torch.cuda.get_device_name(device), torch.cuda.memory_allocated(device)
-    return Machine(_processor(), _cores(), memory, available, held, name, int(free))
+    return Machine(_processor(), _cores(), memory, available, held, name, int(spare))
 
 
 def peak_memory() -> int:

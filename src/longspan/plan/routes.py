@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from longspan.core.errors import InputError
 from longspan.core.nearest import choices
+from longspan.kv.offload.rest import Tier
 from longspan.plan.machine import Machine
 from longspan.plan.shape import CHUNK, Shape
 from longspan.plan.speed import Speed
@@ -40,12 +41,14 @@ class Route:
     """A way to read the documents and its price."""
 
     name: str
+    method: str
+    """How the model reads it, as a method string; empty: as it is."""
     prompt_tokens: int
     """Tokens that the model reads."""
     kv_bytes: int
     """Stored tokens on the computing device, at the end."""
-    host_bytes: int
-    """Stored tokens at rest in host memory."""
+    away_bytes: int
+    """Stored tokens at rest elsewhere: beside an accelerator in main memory, beside a processor in a temporary file."""
     peak_bytes: int
     """Most memory that this process will hold, weights included; the sentence encoder of `retrieve` not."""
     seconds: float
@@ -65,6 +68,8 @@ class Stream:
     block: int
     chunk: int
     """Tokens per forward pass."""
+    tier: Tier
+    """Where the others rest."""
 
     @property
     def reach(self) -> int:
@@ -80,16 +85,16 @@ class Stream:
     def method(self) -> str:
         """As a method string."""
         return (
-            f"kv=infllm:init={self.init},local={self.local},blocks={self.blocks},block={self.block} "
+            f"kv=infllm:init={self.init},local={self.local},blocks={self.blocks},block={self.block},tier={self.tier} "
             f"positions=rerope:window={self.reach}"
         )
 
 
-def stream_settings(window: int) -> Stream:
+def stream_settings(window: int, tier: Tier = "host") -> Stream:
     """Settings that keep every distance well within a window: an eighth of it near, an eighth of it matching blocks."""
     eighth = max(16, min(1024, window // 8))
     block = max(4, eighth // 8)
-    return Stream(init=block // 2, local=eighth, blocks=8, block=block, chunk=min(CALL, eighth))
+    return Stream(init=block // 2, local=eighth, blocks=8, block=block, chunk=min(CALL, eighth), tier=tier)
 
 
 def retrieve_budget(window: int, effective: int, question_tokens: int, max_tokens: int) -> int:
@@ -153,7 +158,7 @@ def _full(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Rou
     elif not _has_room(peak, machine):
         fits, reason = False, _no_room(peak, machine)
     seconds = speed.prefill(shape, prompt) + speed.decode(shape, request.max_tokens // 2, prompt)
-    return Route("full", prompt, kv, 0, peak, seconds, fits, reason)
+    return Route("full", "", prompt, kv, 0, peak, seconds, fits, reason)
 
 
 def _retrieve(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Route:
@@ -168,26 +173,28 @@ def _retrieve(request: Request, shape: Shape, speed: Speed, machine: Machine) ->
     elif not _has_room(peak, machine):
         fits, reason = False, _no_room(peak, machine)
     seconds = speed.prefill(shape, prompt) + speed.decode(shape, request.max_tokens // 2, prompt)
-    return Route("retrieve", prompt, shape.kv_bytes(total), 0, peak, seconds, fits, reason)
+    return Route("retrieve", "", prompt, shape.kv_bytes(total), 0, peak, seconds, fits, reason)
 
 
 def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Route:
-    settings = stream_settings(shape.window)
+    settings = stream_settings(shape.window, "host" if machine.accelerator else "disk")
     prompt = request.document_tokens + request.question_tokens
     seen = min(settings.seen, prompt)
-    host = prompt * shape.full_layers * shape.token_bytes
+    rests = prompt * shape.full_layers * shape.token_bytes
     near = min(settings.init + settings.reach, prompt)
     keys = prompt // settings.block * shape.full_layers * shape.kv_heads * shape.head_dim * BLOCK_KEY
-    peak = _peak(shape, seen, machine) + (0 if machine.accelerator else host)
+    peak = _peak(shape, seen, machine) + keys
+    where, free = ("main memory", machine.available) if machine.accelerator else ("disk", machine.disk)
     fits, reason = True, f"every token is read; each sees {seen:,} of them"
     if not _has_room(peak, machine):
         fits, reason = False, _no_room(peak, machine)
-    elif machine.accelerator and 0 < machine.available <= host:
-        free = f"{machine.available / 2**30:.1f} GiB are free"
-        fits, reason = False, f"{host / 2**30:.1f} GiB of main memory are needed for stored tokens and {free}"
+    elif 0 < free <= rests:
+        needed = f"{rests / 2**30:.1f} GiB of {where} are needed for stored tokens"
+        fits, reason = False, f"{needed} and {free / 2**30:.1f} GiB are free"
     reply = request.max_tokens // 2
     seconds = speed.stream(shape, prompt, seen) + speed.stream_decode(shape, reply, seen)
-    return Route("stream", prompt, shape.kv_bytes(near, CALL) + keys, host, peak + keys, seconds, fits, reason)
+    kv = shape.kv_bytes(near, CALL) + keys
+    return Route("stream", settings.method, prompt, kv, rests, peak, seconds, fits, reason)
 
 
 def _peak(shape: Shape, tokens: int, machine: Machine) -> int:

@@ -224,7 +224,7 @@ class Ask:
         return pack(hits, self.documents, budget=budget, count=self.model.count, each=HEADING)
 
     def _method(self, route: Route) -> str:
-        return self.settings.method or (stream_settings(self.model.window).method if route.name == "stream" else "")
+        return self.settings.method or route.method
 
     def _run(
         self, route: Route, asked: Prompt, watch: Attended | None, archive: Archive, listener: Listener

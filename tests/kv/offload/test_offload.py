@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import tempfile
 
 import pytest
 import torch
@@ -23,7 +22,7 @@ BLOCK = 256
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     return lambda: [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -81,7 +82,7 @@ class Disk:
     """Blocks in a temporary file that is gone with the store; reading maps it, the system decides what is cached."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="longspan-kv-")
+        self._folder = tempfile.TemporaryDirectory(prefix="longspan-kv-", dir=temporary())
         self._path = Path(self._folder.name) / "blocks"
         weakref.finalize(self, self._folder.cleanup)
         self._places: list[tuple[int, list[Form]]] = []
@@ -132,6 +133,12 @@ class Disk:
 def resting(tier: Tier) -> Host | Disk:
     """An empty place for blocks of one shape."""
     return Disk() if tier == "disk" else Host()
+
+
+def temporary() -> Path:
+    """Where the files lie: in TMPDIR if it is set, otherwise in /var/tmp if there is one, for /tmp is often memory."""
+    folders = (os.environ.get("TMPDIR", ""), "/var/tmp", tempfile.gettempdir())
+    return Path(next(folder for folder in folders if os.access(folder, os.W_OK)))
 
 
 def check_tier(tier: str) -> None:
