@@ -85,8 +85,8 @@ def _mix(weights: Tensor, v_BGSD: Tensor, q_BHTD: Tensor) -> Tensor:
 
 
 def _each(a: Tensor, b: Tensor) -> Tensor:
-    """Batched matrix product; on a CPU one by one, because the batched one first copies views into a buffer."""
-    if a.device.type != "cpu":
+    """Batched matrix product; on a CPU one by one in half precision, where the batched one first copies views."""
+    if a.device.type != "cpu" or a.dtype == torch.float32:
         return a @ b
     rows, heads = a.shape[:2]
     products = [a[row, head] @ b[row, head] for row in range(rows) for head in range(heads)]

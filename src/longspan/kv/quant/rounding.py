@@ -39,12 +39,12 @@ class Rounded:
         step = ((high - low) / top).half().float()
         codes = ((grouped - low) / step.masked_fill(step == 0, 1.0)).round().clamp(0, top)
         self._codes.append(pack(codes.flatten(2), self._bits))
-        self._levels.append(torch.cat([step, low], -1).half())
+        self._levels.append(torch.stack([step, low], 1).half())
 
     def pull(self, start: int, end: int) -> Tensor:
         """Tokens `start` to `end` as they were rounded, [S, G, D]."""
         first, last = start // self._tokens, -(-end // self._tokens)
-        step, low = self._levels[first:last].float().chunk(2, -1)
+        step, low = self._levels[first:last].float().unbind(1)
         codes = unpack(self._codes[first:last], self._bits)
         x = codes.float().view(-1, self._tokens, *self._shape).mul_(step).add_(low).to(self._dtype)
         return x.flatten(-2).flatten(0, 1)[start - first * self._tokens : end - first * self._tokens]
