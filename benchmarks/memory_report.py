@@ -42,8 +42,8 @@ class Row:
 
     label: str
     method: str
-    share: float
-    """Of the bytes of all tokens."""
+    share: float | None
+    """Of the bytes of all tokens, where they were counted."""
     right: Mapping[str, list[bool]]
     """Of each kind of question and whether it was known, as the journal names them."""
     losses: Mapping[str, list[float]]
@@ -57,7 +57,7 @@ class Row:
     def cell(self, what: str) -> str:
         """A column's text; empty where nothing was found."""
         if what == "bytes":
-            return f"{100 * self.share:.0f} %"
+            return f"{100 * self.share:.0f} %" if self.share else ""
         if what == "perplexity":
             return f"{self.perplexity:.2f}" if self.perplexity else ""
         if what in ("prefill_tok_s", "decode_tok_s", "peak"):
@@ -71,7 +71,7 @@ def _number(what: str, value: float) -> str:
 
 
 def rows(found: Mapping[str, Any], length: int) -> Iterator[Row]:
-    """All ways whose bytes are known, in the order they are compared."""
+    """All ways of which something is known, in the order they are compared."""
     quality: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for key, value in found.items():
         if key.startswith("quality "):
@@ -83,13 +83,12 @@ def rows(found: Mapping[str, Any], length: int) -> Iterator[Row]:
         if "needle agnostic" in kinds
     }
     for label, _, method in every(length):
-        if label in bytes_of:
-            kinds = quality[label]
-            losses = [each["loss"] for each in kinds["needle agnostic"] if "loss" in each]
+        if kinds := quality.get(label):
+            losses = [each["loss"] for each in kinds.get("needle agnostic", []) if "loss" in each]
             yield Row(
                 label=label,
                 method=method,
-                share=bytes_of[label] / bytes_of["full"],
+                share=bytes_of[label] / bytes_of["full"] if label in bytes_of else None,
                 right={kind: [right for each in values for right in each["right"]] for kind, values in kinds.items()},
                 losses={kind: [loss for each in values for loss in each["losses"]] for kind, values in kinds.items()},
                 perplexity=math.exp(statistics.fmean(losses)) if losses else None,
@@ -144,7 +143,8 @@ def picture(table: list[Row], path: Path, title: str) -> None:
 
 
 def _dots(axes: Axes, table: list[Row], kind: str) -> None:
-    dots = [(100 * row.share, accuracy, row.label) for row in table if (accuracy := row.accuracy(kind)) is not None]
+    known = [(row, row.share, row.accuracy(kind)) for row in table]
+    dots = [(100 * share, right, row.label) for row, share, right in known if share is not None and right is not None]
     axes.scatter([x for x, _, _ in dots], [y for _, y, _ in dots], s=16, color="0.7")
     best, line = -1.0, []
     for x, y, label in sorted(dots, key=lambda dot: (dot[0], -dot[1])):
