@@ -169,8 +169,8 @@ def damage(path, how):
             save_file({"a": torch.zeros(3)}, path)
         case "no tensors at all":
             path.write_bytes(b"PK\x03\x04" + bytes(100))
-        case "a newer layout":
-            rewritten(path, layout="2")
+        case "another layout":
+            rewritten(path, layout="1")
         case "a name that moves the cursor":
             rewritten(path, about={"files": ["\x1b[2J"]}, sign=True)
         case "a number for a name":
@@ -194,7 +194,7 @@ DAMAGES = [
     ("empty", "cut off"),
     ("another program's", "not one of stored tokens"),
     ("no tensors at all", "no whole file"),
-    ("a newer layout", "has layout '2' and this longspan reads layout 1"),
+    ("another layout", "has layout '1' and this longspan reads layout 2"),
     ("a name that moves the cursor", "for its files"),
     ("a number for a name", "for its model"),
     ("a key that leads elsewhere", "which is no digest"),

@@ -19,8 +19,8 @@ from longspan.core.errors import InputError
 from longspan.kv.reuse.snapshot import Snapshot
 
 T = TypeVar("T")
-LAYOUT = "1"
-"""Version of the file's layout."""
+LAYOUT = "2"
+"""Version of the file's layout, and of the states that stores write."""
 MARK = "longspan stored tokens"
 """The entry of the file's metadata that holds the layout."""
 
