@@ -1,9 +1,10 @@
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from longspan.core.errors import InputError
 from longspan.evals.benchmarks.lcfo import TASKS
 
-pyarrow = pytest.importorskip("pyarrow")
 ROWS = [
     {"id": 1, "source": "one two three four", "summary_20": "one two", "summary_10": "one", "summary_5": "two"},
     {"id": 2, "source": None, "summary_20": "a", "summary_10": "b", "summary_5": "c"},
@@ -12,12 +13,10 @@ ROWS = [
 
 @pytest.fixture
 def write(tmp_path):
-    import pyarrow.parquet
-
     (tmp_path / "data").mkdir()
 
     def to(rows):
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "data" / "source_data.parquet")
+        parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "data" / "source_data.parquet")
         return tmp_path
 
     return to
