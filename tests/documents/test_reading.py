@@ -118,6 +118,21 @@ def test_formats_that_are_not_supported_are_named(tmp_path: Path, name: str, sta
         read([tmp_path / name])
 
 
+@pytest.mark.parametrize("suffix", ["docx", "epub"])
+@pytest.mark.parametrize(("at", "value"), [(10, 99), (6, 255)], ids=["compression", "version"])
+def test_an_archive_from_the_future_is_an_error_and_no_traceback(
+    tmp_path: Path, make_docx: Make, make_epub: Make, suffix: str, at: int, value: int
+) -> None:
+    """zipfile raises NotImplementedError for a compression, and for a version, that it does not know."""
+    whole = make_docx("<x/>") if suffix == "docx" else make_epub({"a.xhtml": "<p>Words.</p>"})
+    directory, *entries = whole.split(b"PK\x01\x02")
+    start = at - 4
+    entries = [entry[:start] + bytes([value]) + entry[start + 1 :] for entry in entries]
+    (tmp_path / f"a.{suffix}").write_bytes(b"PK\x01\x02".join([directory, *entries]))
+    with pytest.raises(InputError, match=f"a.{suffix} is broken"):
+        read([tmp_path / f"a.{suffix}"])
+
+
 def test_a_spreadsheet_is_an_unsupported_archive(tmp_path: Path, make_zip: Make) -> None:
     (tmp_path / "a.xlsx").write_bytes(make_zip({"xl/workbook.xml": "<x/>"}))
     with pytest.raises(InputError, match="is an archive of an unsupported kind"):

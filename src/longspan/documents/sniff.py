@@ -5,6 +5,7 @@ import re
 import zipfile
 from pathlib import PurePath
 
+from longspan.documents.archive import DAMAGED
 from longspan.documents.content import Unreadable
 
 SUPPORTED = "plain text, Markdown, HTML, PDF, EPUB, DOCX and source code"
@@ -89,7 +90,7 @@ def _kind_of_archive(suffix: str, data: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = set(archive.namelist())
-    except zipfile.BadZipFile:
+    except DAMAGED:
         if suffix in (".epub", ".docx"):
             return suffix[1:]
         raise Unreadable(f"is a broken zip archive; what can be read: {SUPPORTED}") from None
