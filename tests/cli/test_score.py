@@ -130,8 +130,6 @@ def test_a_missing_file_is_named(call, tmp_path):
 
 def test_the_official_predictions_have_their_official_score(call, data):
     path = data / "infinitebench" / "predictions" / "gpt4" / "preds_kv_retrieval.jsonl"
-    if not path.is_file():
-        pytest.skip("needs InfiniteBench's predictions of GPT-4")
     code, out, err = call("score", KV, "--predictions", path, "--json")
     assert code == 0, err
     result = json.loads(out)
