@@ -8,7 +8,10 @@ from typing import Any
 
 
 class Found:
-    """Values by key; a run that stopped goes on from what its file has."""
+    """Values by key; a run that stopped goes on from what its file has.
+
+    Text, where longspan.evals.journal is a database: what tables are made of is kept in the repository.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self.values = path, dict[str, Any]()

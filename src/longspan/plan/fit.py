@@ -9,6 +9,7 @@ from typing import Literal
 
 from longspan.core.errors import InputError
 from longspan.kv.buffer import capacity
+from longspan.kv.offload.rest import Tier
 from longspan.plan.routes import Stream, stream_settings
 from longspan.plan.shape import CHUNK, Shape
 from longspan.plan.speed import Speed
@@ -61,7 +62,7 @@ class Way:
     bytes."""
     timed: bool = True
     """Whether the seconds of plain stored tokens are those of this way too."""
-    away: Literal["", "host", "disk"] = ""
+    away: Literal[""] | Tier = ""
     """Where the others rest; empty: there are none, or they are gone."""
     seen: Callable[[Shape, int], int] = lambda shape, tokens: tokens
     """Stored tokens that a query attends to."""
@@ -71,7 +72,7 @@ class Way:
 
 def ways(need: Need) -> list[Way]:
     """Every way that this version has, the one that gives up least first."""
-    tier: Literal["host", "disk"] = "host" if need.vram else "disk"
+    tier: Tier = "host" if need.vram else "disk"
     rests = f"kv=offload:tier={tier}"
     return [
         Way("full", 0, "nothing", lambda shape, need: "", _all),
@@ -82,7 +83,7 @@ def ways(need: Need) -> list[Way]:
             "stream",
             4,
             "sees blocks that match",
-            _streamed,
+            lambda shape, need: stream_settings(shape.window, tier).method,
             _stream_slots,
             away=tier,
             seen=_stream_seen,
@@ -215,10 +216,6 @@ def _blocks(shape: Shape, tokens: int, chunk: int) -> int:
 
 def _settings(shape: Shape) -> Stream:
     return stream_settings(shape.window)
-
-
-def _streamed(shape: Shape, need: Need) -> str:
-    return stream_settings(shape.window, "host" if need.vram else "disk").method
 
 
 def _stream_slots(shape: Shape, tokens: int, chunk: int) -> int:
