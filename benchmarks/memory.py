@@ -6,8 +6,9 @@
     python benchmarks/memory_report.py memory-smollm2.jsonl --length 4096 # all that was found, as Markdown
 
 A method that decides at the end of a prompt is given what one dense session has read, and only its last tokens are read
-again for it (`Session.fork`): its store holds then what it would hold had it read all of the text itself. Methods that
-change how a prompt is read, or that learn from all of its queries, read every text themselves. A question comes either
+again for it (`Session.fork`): its store holds then what it would hold had it read all of the text itself. One that
+learns from all queries reads the text once with room for all of it, and every question goes on from there. Methods that
+change how a prompt is read read every text themselves. A question comes either
 after the text was compressed (agnostic) or before (aware). An answer is right where greedy decoding writes all of it;
 the table has the loss on a token of the answers in brackets, for a small model is seldom right and may still be near.
 What was found is kept in the file: the same command goes on where it stopped.
@@ -25,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,7 @@ from longspan.evals.haystack import library
 from longspan.evals.suites import expand
 from longspan.evals.task import Sample
 from longspan.evals.tasks.key_value import KeyValue
+from longspan.kv.reuse.snapshot import Snapshot
 from longspan.models import ensure
 from longspan.models.method import Method
 from longspan.models.model import Model
@@ -84,6 +87,7 @@ class Text:
 
     def __init__(self, model: Model, tokens: tuple[int, ...]) -> None:
         self._model, self._tokens = model, list(tokens)
+        self._common, self._learned = len(tokens) - AGAIN, dict[str, Snapshot]()
         self._full = model.open(length=len(tokens) + 2 * AGAIN).__enter__()
         self._full.prefill([tokens])
 
@@ -102,11 +106,26 @@ class Text:
 
     def opened(self, way: Way, method: str) -> Session:
         """A session that has compressed the text."""
-        if way.forks:
-            return self._full.fork(kv=Method.parse(method).kv, again=AGAIN)
-        session = self._model.open(Method.parse(method), length=len(self._tokens) + 2 * AGAIN).__enter__()
-        session.prefill([self._tokens])
+        parsed = Method.parse(method)
+        if way.wants == "end":
+            return self._full.fork(kv=parsed.kv, again=AGAIN)
+        session = self._opened(parsed)
+        if way.wants == "queries":
+            session.restore(self._seen(parsed).copy())
+        session.prefill([self._tokens[sum(session.tokens) :]])
         return session
+
+    def _seen(self, method: Method) -> Snapshot:
+        """All but the end of the text, nothing evicted, and what the method's score learned from its queries."""
+        roomy = replace(method, kv=replace(method.kv, budget=2 * self._common))
+        if (name := repr(roomy.kv)) not in self._learned:
+            with closing(self._opened(roomy)) as session:
+                session.prefill([self._tokens[: self._common]])
+                self._learned[name] = session.save().copy()
+        return self._learned[name]
+
+    def _opened(self, method: Method) -> Session:
+        return self._model.open(method, length=len(self._tokens) + 2 * AGAIN).__enter__()
 
 
 def expected(session: Session, tokens: tuple[int, ...], scored: int, *, single: bool) -> tuple[float, bool]:
@@ -182,9 +201,8 @@ def quality(
 def _once(found: Found, key: str, run: Callable[[], dict[str, Any]]) -> None:
     """Run and keep what was not run before."""
     if key not in found:
-        began = time.perf_counter()
         value = run()
-        found.put(key, {**value, "seconds": time.perf_counter() - began})
+        found.put(key, value)
         print(f"{key}: {sum(value['right'])} of {len(value['right'])}", flush=True)
 
 
@@ -215,7 +233,7 @@ def families(model: Model, found: Found, length: int, samples: int, ways: list[s
                 continue
             with closing(Text(model, tuple(head))) as text:
                 for method in missing:
-                    way = Way(method, method, forks="expected" not in method and "h2o" not in method)
+                    way = Way(method, method, wants="queries" if "expected" in method or "h2o" in method else "end")
                     with closing(text.opened(way, method)) as session:
                         nbytes, said = session.nbytes(), reply(model, session, tail, stops)
                     score = made.rule.grade(said, sample)
