@@ -1,10 +1,8 @@
-"""Projections that read the same input as one matrix product, while few tokens pass: fewer and larger ones read weights
-faster.
-"""
+"""Matrix products of few tokens: one for all projections that read the same input, and all threads at work on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -12,20 +10,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from longspan.models.product import FEW, product, shared_out
 from longspan.models.rotary import RUNNING
 
-FEW = 8
-"""Most tokens of a pass; with more, a product by itself does as well."""
 ALIKE = (("self_attn", ("q_proj", "k_proj", "v_proj")), ("mlp", ("gate_proj", "up_proj")))
 """Linear layers of a decoder layer that are called one after the other on the same tensor."""
 
 
-def fuse(decoder: Any) -> Callable[[], None]:
-    """Let the decoder's alike projections share a product in a session's own passes: what undoes it.
+def fuse(model: Any) -> Callable[[], None]:
+    """Let alike projections share a product in a session's own passes, and threads share every product: what undoes it.
 
-    Their weights become views of one tensor, so that no byte is held twice.
+    Weights that share one become views of one tensor, so that no byte is held twice.
     """
-    joined = [part for layer in decoder.layers for part in _joined(layer)]
+    groups = [parts for layer in model.get_decoder().layers for parts in _alike(layer)]
+    taken = {part for parts in groups for part in parts}
+    alone = [part for part in model.modules() if type(part) is nn.Linear and part not in taken]
+    joined = [_Joined(parts) for parts in [*groups, *([part] for part in alone if shared_out(part.weight))]]
     for each in joined:
         each.install()
 
@@ -36,13 +36,11 @@ def fuse(decoder: Any) -> Callable[[], None]:
     return undo
 
 
-def _joined(layer: Any) -> list[_Joined]:
-    found = []
+def _alike(layer: Any) -> Iterator[list[Any]]:
     for owner, names in ALIKE:
         parts = [getattr(getattr(layer, owner, None), name, None) for name in names]
         if all(type(part) is nn.Linear for part in parts) and len({_kind(part) for part in parts}) == 1:
-            found.append(_Joined(parts))
-    return found
+            yield parts
 
 
 def _kind(part: Any) -> tuple[object, ...]:
@@ -50,7 +48,7 @@ def _kind(part: Any) -> tuple[object, ...]:
 
 
 class _Joined:
-    """Linear layers that read the same input."""
+    """Linear layers that read the same input, or one by itself."""
 
     def __init__(self, parts: list[Any]) -> None:
         self._parts = parts
@@ -73,10 +71,10 @@ class _Joined:
         part, last = self._parts[index], len(self._parts) - 1
 
         def run(x_BTC: Tensor) -> Tensor:
-            if RUNNING.get() is None or x_BTC.shape[-2] > FEW or self._is_moved():
+            if RUNNING.get() is None or x_BTC.numel() > FEW * x_BTC.shape[-1] or self._is_moved():
                 return F.linear(x_BTC, part.weight, part.bias)
             if index == 0:
-                out = F.linear(x_BTC, self._weight, self._bias)
+                out = product(x_BTC, self._weight, self._bias)
                 self._last = (x_BTC, out.split(self._rows, -1))
             if self._last is None or self._last[0] is not x_BTC:
                 return F.linear(x_BTC, part.weight, part.bias)

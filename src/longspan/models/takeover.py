@@ -69,7 +69,7 @@ def acquire(model: PreTrainedModel) -> None:
             lease.before = model.config._attn_implementation
             decoder.rotary_emb = StandIn(decoder)
             model.set_attn_implementation(NAME)
-            lease.unfuse = fuse(decoder)
+            lease.unfuse = fuse(model)
         lease.sessions += 1
 
 
