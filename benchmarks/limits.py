@@ -3,8 +3,8 @@
     python benchmarks/limits.py                       # SmolLM2 with 512 tokens stored
     python benchmarks/limits.py --stored 8192
 
-The whole step is timed, then its products by themselves: each weight matrix, and those that read the same input laid
-side by side, as fused projections would have them. Rates are bytes of weights a second.
+The whole step is timed, then its products by themselves: each weight matrix, those that read the same input laid side
+by side as fused projections have them, and these by `longspan.models.product`. Rates are bytes of weights a second.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 from longspan.evals.haystack import library
 from longspan.models import ensure
 from longspan.models.model import Model
+from longspan.models.product import product
 
 STEPS = 20
 FUSED = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
@@ -36,13 +37,13 @@ def seconds(run: Callable[[], object], times: int = STEPS) -> float:
     return best
 
 
-def products(weights: Sequence[torch.Tensor]) -> Callable[[], None]:
+def products(weights: Sequence[torch.Tensor], multiply: Callable[..., torch.Tensor]) -> Callable[[], None]:
     """Multiply one token by every matrix."""
-    inputs = {w.shape[1]: torch.randn(1, w.shape[1], dtype=w.dtype) for w in weights}
+    inputs = {w.shape[1]: torch.randn(1, 1, w.shape[1], dtype=w.dtype) for w in weights}
 
     def run() -> None:
         for w in weights:
-            F.linear(inputs[w.shape[1]], w)
+            multiply(inputs[w.shape[1]], w, None)
 
     return run
 
@@ -77,8 +78,10 @@ def main() -> None:
             fused += [torch.cat([named[name] for name in group]) for group in FUSED]
         head = [model.network.get_output_embeddings().weight]
         for name, weights in {"projections": alone, "projections, fused": fused, "head": head}.items():
-            took, size = seconds(products(weights)), sum(w.nbytes for w in weights)
-            print(f"{name:20} {len(weights):4} products {1e3 * took:6.2f} ms, {size / took / 1e9:5.1f} GB/s")
+            for multiply in (F.linear, product):
+                took, size = 1e3 * seconds(products(weights, multiply)), sum(w.nbytes for w in weights)
+                by = f"{len(weights):4} by {multiply.__name__:8}"
+                print(f"{name:20} {by}{took:6.2f} ms, {size / took / 1e6:5.1f} GB/s")
 
 
 if __name__ == "__main__":
