@@ -144,6 +144,12 @@ def test_a_dry_runs_numbers_are_those_of_the_run(ask):
     assert "answer" not in dry
 
 
+@pytest.mark.parametrize("method", ["", "kv=keydiff:budget=0.5"])
+def test_the_plans_numbers_are_said_to_be_those_without_the_method(ask, method):
+    err = ask("--dry-run", method=method)[2]
+    assert ("KV, memory and time above are those without --method" in err) == bool(method)
+
+
 def test_runs_are_listed_with_what_came_of_them(ask, runs, files):
     out = json.loads(ask("--json")[1])
     (run,) = runs()

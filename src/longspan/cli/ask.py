@@ -173,6 +173,8 @@ def _plan(asked: Ask, table: list[Route], chosen: Route, why: str) -> None:
     err().print(drawn)
     effective = f", finds things up to {asked.settings.effective:,}" if asked.settings.effective else ""
     _note(f"{asked.document_tokens:,} tokens of text; window {asked.model.window:,}{effective}")
+    if asked.settings.method:
+        _note("KV, memory and time above are those without --method")
     _note(f"route {chosen.name}: {why}")
 
 
