@@ -60,6 +60,8 @@ FIXED = (
     Way("kvquant 4 bits", "kv=kvquant:bits=4", aware=False),
     Way("kvquant 3 bits", "kv=kvquant:bits=3", aware=False),
     Way("kvquant 2 bits", "kv=kvquant:bits=2,normalize=true", aware=False),
+    Way("offload, 512 tokens a block", "kv=offload:block=512", aware=False),
+    Way("offload in 4 bits, 512 tokens a block", "kv=offload:block=512,bits=4", aware=False),
     Way("xattention", "pattern=xattention:stride=16", wants="text", aware=False),
     Way("keydiff 0.5 in integer 8 bits", "kv=keydiff:budget=0.5,keep=integer,bits=8,residual=32"),
     Way("keydiff 0.5 in kivi 4 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=4,residual=32"),

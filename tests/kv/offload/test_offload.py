@@ -39,6 +39,16 @@ def test_the_device_holds_two_blocks_at_most(tape, tier, chunk):
 
 
 @pytest.mark.parametrize("tier", TIERS)
+def test_the_memory_of_a_long_call_is_given_back_by_the_next(tape, tier):
+    played = tape(3001)
+    store = Offload(tier, BLOCK).open(played.page.layer)
+    played.play(store, 0, 3000, "chunk")
+    long = store.nbytes()
+    played.play(store, 3000, 3001, "token")
+    assert store.nbytes() < long / 8
+
+
+@pytest.mark.parametrize("tier", TIERS)
 def test_attention_over_blocks_at_rest_equals_full(tape, tier):
     played = tape(1000, pads=(0, 130))
     kept, full = Offload(tier, 100).open(played.page.layer), Full().open(played.page.layer)

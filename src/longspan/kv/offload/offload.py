@@ -70,7 +70,8 @@ class OffloadStore:
             k, v, pos = self._near.slots(index * self._block, (index + 1) * self._block)
             self._rest.push((*self._form.written(k), *self._form.written(v), pos))
         if full > 0:
-            self._near.drop(full * self._block)
+            kept = self._near.slots(full * self._block, self._near.length)
+            self._near.hold(*(part.clone() for part in kept))
         if pos_BT.shape[0] > 1:
             self._holes = self._holes or bool((pos_BT == EMPTY).any())
         self._near.append(k_BGTD, v_BGTD, pos_BT)
