@@ -4,7 +4,8 @@
     python benchmarks/limits.py --stored 8192
 
 The whole step is timed, then its products by themselves: each weight matrix, those that read the same input laid side
-by side as fused projections have them, and these by `longspan.models.product`. Rates are bytes of weights a second.
+by side as fused projections have them, and these by `longspan.models.product`; then attention of one token in all
+layers, in the fused kernel and as two plain products. Rates are bytes of weights, or of keys and values, a second.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 from longspan.evals.haystack import library
 from longspan.models import ensure
 from longspan.models.model import Model
-from longspan.models.product import product
+from longspan.models.product import Product
 
 STEPS = 20
 FUSED = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
@@ -37,15 +40,38 @@ def seconds(run: Callable[[], object], times: int = STEPS) -> float:
     return best
 
 
-def products(weights: Sequence[torch.Tensor], multiply: Callable[..., torch.Tensor]) -> Callable[[], None]:
+def products(
+    weights: Sequence[torch.Tensor], layer: Callable[[torch.Tensor], Callable[[torch.Tensor], object]]
+) -> Callable[[], None]:
     """Multiply one token by every matrix."""
-    inputs = {w.shape[1]: torch.randn(1, 1, w.shape[1], dtype=w.dtype) for w in weights}
+    made = [(layer(w), torch.randn(1, 1, w.shape[1], dtype=w.dtype)) for w in weights]
 
     def run() -> None:
-        for w in weights:
-            multiply(inputs[w.shape[1]], w, None)
+        for multiply, x in made:
+            multiply(x)
 
     return run
+
+
+def attentions(network: Any, stored: int) -> dict[str, tuple[Callable[[], None], int]]:
+    """One token's attention in every layer, in two ways, and the bytes of keys and values that it reads."""
+    config, dtype = network.config, network.dtype
+    heads, kv_heads, layers = config.num_attention_heads, config.num_key_value_heads, config.num_hidden_layers
+    dim = config.hidden_size // heads
+    q_BGRD = torch.randn(1, kv_heads, heads // kv_heads, dim, dtype=dtype)
+    held = [torch.randn(2, 1, kv_heads, stored, dim, dtype=dtype) for _ in range(layers)]
+
+    def fused() -> None:
+        for k, v in held:
+            F.scaled_dot_product_attention(q_BGRD, k, v)
+
+    def plain() -> None:
+        for k, v in held:
+            for q, k_SD, v_SD in zip(q_BGRD[0], k[0], v[0], strict=True):
+                torch.softmax(q @ k_SD.T * dim**-0.5, -1) @ v_SD
+
+    nbytes = sum(x.nbytes for x in held)
+    return {"attention, fused kernel": (fused, nbytes), "attention, products": (plain, nbytes)}
 
 
 def main() -> None:
@@ -78,10 +104,13 @@ def main() -> None:
             fused += [torch.cat([named[name] for name in group]) for group in FUSED]
         head = [model.network.get_output_embeddings().weight]
         for name, weights in {"projections": alone, "projections, fused": fused, "head": head}.items():
-            for multiply in (F.linear, product):
-                took, size = 1e3 * seconds(products(weights, multiply)), sum(w.nbytes for w in weights)
-                by = f"{len(weights):4} by {multiply.__name__:8}"
+            for said, layer in {"PyTorch": lambda w: partial(F.linear, weight=w), "longspan": Product}.items():
+                took, size = 1e3 * seconds(products(weights, layer)), sum(w.nbytes for w in weights)
+                by = f"{len(weights):4} by {said:8}"
                 print(f"{name:20} {by}{took:6.2f} ms, {size / took / 1e6:5.1f} GB/s")
+        for name, (run, size) in attentions(model.network, asked.stored).items():
+            took = 1e3 * seconds(run)
+            print(f"{name:36}{took:6.2f} ms, {size / took / 1e6:5.1f} GB/s")
 
 
 if __name__ == "__main__":

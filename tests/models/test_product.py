@@ -6,7 +6,7 @@ from tests.models.tiny_model import tiny_model
 from torch.nn import functional
 
 from longspan.models import product as module
-from longspan.models.product import FEW, product, shared_out
+from longspan.models.product import FEW, Product
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_it_gives_what_a_linear_layer_gives(threads, count, shape, biased):
     threads(count)
     torch.manual_seed(0)
     x, weight, bias = torch.randn(*shape, 24), torch.randn(16, 24), torch.randn(16) if biased else None
-    torch.testing.assert_close(product(x, weight, bias), functional.linear(x, weight, bias), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(Product(weight, bias)(x), functional.linear(x, weight, bias), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("count", "parts"), [(1, []), (2, [2]), (3, [4]), (4, [4])])
@@ -40,7 +40,7 @@ def test_every_thread_gets_a_part(threads, monkeypatch, count, parts):
         return plain(x, weight)
 
     monkeypatch.setattr(torch, "bmm", counted)
-    product(torch.randn(1, 1, 24), torch.randn(16, 24), None)
+    Product(torch.randn(16, 24))(torch.randn(1, 1, 24))
     assert made == parts
 
 
@@ -53,7 +53,7 @@ def test_no_weight_is_copied(threads, monkeypatch):
         return plain(x, parts)
 
     monkeypatch.setattr(torch, "bmm", watched)
-    product(torch.randn(1, 1, 24), weight, None)
+    Product(weight)(torch.randn(1, 1, 24))
     assert seen == [weight.untyped_storage().data_ptr()]
 
 
@@ -69,14 +69,14 @@ def test_no_weight_is_copied(threads, monkeypatch):
 )
 def test_what_cannot_be_shared_out_or_gains_nothing_is_left_to_pytorch(threads, weight):
     threads(2)
-    assert shared_out(torch.randn(16, 24))
-    assert not shared_out(weight)
+    assert Product(torch.randn(16, 24)).shared_out
+    assert not Product(weight).shared_out
 
 
 def test_small_matrices_wake_no_threads(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert not shared_out(torch.randn(16, 24))
-    assert shared_out(torch.randn(576, 576))
+    assert not Product(torch.randn(16, 24)).shared_out
+    assert Product(torch.randn(576, 576)).shared_out
 
 
 def test_a_session_decodes_as_without_it(threads):

@@ -7,11 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from longspan.core import flex
+from longspan.core.processor import multiplies_bfloat16
 
 FEW = 8
-"""Up to this many queries a plain matrix product reads the keys at memory speed; the fused kernel does not."""
+"""Queries that are few: those that share a key/value head are put side by side."""
 LONG = 2048
-"""From this many stored tokens on, that pays."""
+"""From this many stored tokens on plain products of few queries pay, where they do at all."""
 TILE = 2048
 """Stored tokens per step where no fused kernel returns a log-sum-exp."""
 
@@ -24,7 +25,8 @@ def attention(
     `mask` is boolean, broadcastable to [B, H, T, S], True where a pair counts; a query that sees nothing gives zeros
     and minus infinity. `causal` means that query t sees the first t + 1 stored tokens.
     """
-    if q_BHTD.shape[2] <= FEW and k_BGSD.shape[2] >= LONG and not causal:
+    few = q_BHTD.shape[2] <= FEW and not causal
+    if few and _products_pay(k_BGSD):
         return _whole(q_BHTD, k_BGSD, v_BGSD, scale, mask)
     if mask is None and flex.serves(q_BHTD):
         return flex.attention(q_BHTD, k_BGSD, v_BGSD, scale=scale, causal=causal)
@@ -32,20 +34,22 @@ def attention(
         if causal:
             mask = torch.ones(q_BHTD.shape[2], k_BGSD.shape[2], dtype=torch.bool, device=q_BHTD.device).tril()
         return _tiled(q_BHTD, k_BGSD, v_BGSD, scale, mask)
-    bias = None if mask is None else _bias(mask, q_BHTD, k_BGSD.shape[2])
+    folded = fold(q_BHTD, k_BGSD.shape[1]) if few else q_BHTD
+    bias = None if mask is None else _bias(mask, q_BHTD, k_BGSD.shape[2]).reshape(*folded.shape[:3], -1)
     out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        q_BHTD, k_BGSD, v_BGSD, 0.0, causal, attn_mask=bias, scale=scale
+        folded, k_BGSD, v_BGSD, 0.0, causal, attn_mask=bias, scale=scale
     )
+    lse_BHT = lse.reshape(q_BHTD.shape[:3])
     if mask is not None:
-        lse = lse.masked_fill(~mask.any(-1), float("-inf"))
-    return out, lse
+        lse_BHT = lse_BHT.masked_fill(~mask.any(-1), float("-inf"))
+    return out.reshape(q_BHTD.shape), lse_BHT
 
 
 def output(q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, *, scale: float, causal: bool = False) -> Tensor:
     """The same output where nothing needs merging."""
     if causal and q_BHTD.shape[2] > 1:
         return F.scaled_dot_product_attention(q_BHTD, k_BGSD, v_BGSD, is_causal=True, scale=scale, enable_gqa=True)
-    if q_BHTD.shape[2] <= FEW and k_BGSD.shape[2] >= LONG:
+    if q_BHTD.shape[2] <= FEW and _products_pay(k_BGSD):
         scores = _scores(q_BHTD, k_BGSD, scale)
         return _mix(torch.softmax(scores, -1, dtype=torch.float32), v_BGSD, q_BHTD)
     folded = fold(q_BHTD, k_BGSD.shape[1])
@@ -70,6 +74,17 @@ def fold(q_BHTD: Tensor, kv_heads: int) -> Tensor:
     return q_BHTD.reshape(B, kv_heads, H // kv_heads * T, D)
 
 
+def _products_pay(k_BGSD: Tensor) -> bool:
+    """Whether plain products of few queries beat the fused kernel.
+
+    On a processor that multiplies bfloat16 in hardware they read the keys at memory speed, which the fused kernel does
+    not. In float32 it is at least as fast, and where bfloat16 is emulated many times faster (docs/log.md).
+    """
+    if k_BGSD.shape[2] < LONG:
+        return False
+    return k_BGSD.device.type != "cpu" or (k_BGSD.dtype == torch.bfloat16 and multiplies_bfloat16())
+
+
 def _bias(mask: Tensor, q_BHTD: Tensor, stored: int) -> Tensor:
     B, H, T, _ = q_BHTD.shape
     bias = torch.zeros(mask.shape, dtype=q_BHTD.dtype, device=mask.device).masked_fill_(~mask, float("-inf"))
@@ -85,8 +100,8 @@ def _mix(weights: Tensor, v_BGSD: Tensor, q_BHTD: Tensor) -> Tensor:
 
 
 def _each(a: Tensor, b: Tensor) -> Tensor:
-    """Batched matrix product; on a CPU one by one in half precision, where the batched one first copies views."""
-    if a.device.type != "cpu" or a.dtype == torch.float32:
+    """Batched matrix product; on a CPU one by one, where the batched one first copies views in half precision."""
+    if a.device.type != "cpu":
         return a @ b
     rows, heads = a.shape[:2]
     products = [a[row, head] @ b[row, head] for row in range(rows) for head in range(heads)]

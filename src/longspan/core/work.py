@@ -188,7 +188,7 @@ def side_by_side(
     start = 0
     for part in parts:
         here = slice(start, start + len(part))
-        mine = tuple(replace(band, k_BGS=band.k_BGS[:, :, here]) for band in bands)
+        mine = tuple(replace(band, k_BGS=band.k_BGS[:, :, here]) for band in bands) if len(pos) > 1 else tuple(bands)
         yield Work(q_BHTD, q_BGT, replace(part, pos_BGS=k_BGS[..., here]), mine)
         start += len(part)
 

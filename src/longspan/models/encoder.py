@@ -147,10 +147,11 @@ class SentenceEncoder:
         """bfloat16 where the hardware multiplies it (three times as fast here), else float32."""
         import torch
 
+        from longspan.core.processor import multiplies_bfloat16
+
         if torch.cuda.is_available():
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-        able: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-        return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+        return torch.bfloat16 if multiplies_bfloat16() else torch.float32
 
 
 def batches(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from longspan.models.product import FEW, product, shared_out
+from longspan.models.product import FEW, Product
 from longspan.models.rotary import RUNNING
 
 ALIKE = (("self_attn", ("q_proj", "k_proj", "v_proj")), ("mlp", ("gate_proj", "up_proj")))
@@ -25,7 +25,8 @@ def fuse(model: Any) -> Callable[[], None]:
     groups = [parts for layer in model.get_decoder().layers for parts in _alike(layer)]
     taken = {part for parts in groups for part in parts}
     alone = [part for part in model.modules() if type(part) is nn.Linear and part not in taken]
-    joined = [_Joined(parts) for parts in [*groups, *([part] for part in alone if shared_out(part.weight))]]
+    shared = ([part] for part in alone if Product(part.weight).shared_out)
+    joined = [_Joined(parts) for parts in [*groups, *shared]]
     for each in joined:
         each.install()
 
@@ -53,8 +54,9 @@ class _Joined:
     def __init__(self, parts: list[Any]) -> None:
         self._parts = parts
         self._rows = [part.out_features for part in parts]
-        self._weight = _side_by_side([part.weight for part in parts])
-        self._bias = None if parts[0].bias is None else _side_by_side([part.bias for part in parts])
+        weight = _side_by_side([part.weight for part in parts])
+        bias = None if parts[0].bias is None else _side_by_side([part.bias for part in parts])
+        self._at, self._product = weight.data_ptr(), Product(weight, bias)
         self._last: tuple[Tensor, tuple[Tensor, ...]] | None = None
 
     def install(self) -> None:
@@ -71,23 +73,22 @@ class _Joined:
         part, last = self._parts[index], len(self._parts) - 1
 
         def run(x_BTC: Tensor) -> Tensor:
-            if RUNNING.get() is None or x_BTC.numel() > FEW * x_BTC.shape[-1] or self._is_moved():
+            kept = self._last
+            if index and kept is not None and kept[0] is x_BTC:
+                if index == last:
+                    self._last = None
+                return kept[1][index]
+            if index or RUNNING.get() is None or x_BTC.numel() > FEW * x_BTC.shape[-1] or self._is_moved():
                 return F.linear(x_BTC, part.weight, part.bias)
-            if index == 0:
-                out = product(x_BTC, self._weight, self._bias)
-                self._last = (x_BTC, out.split(self._rows, -1))
-            if self._last is None or self._last[0] is not x_BTC:
-                return F.linear(x_BTC, part.weight, part.bias)
-            own = self._last[1][index]
-            if index == last:
-                self._last = None
-            return own
+            outs = self._product(x_BTC).split(self._rows, -1)
+            self._last = (x_BTC, outs) if last else None
+            return outs[0]
 
         return run
 
     def _is_moved(self) -> bool:
         """Whether somebody gave the parts other weights, or moved them to another device."""
-        return bool(self._parts[0].weight.data_ptr() != self._weight.data_ptr())
+        return bool(self._parts[0].weight.data_ptr() != self._at)
 
 
 def _side_by_side(parts: list[nn.Parameter]) -> Tensor:

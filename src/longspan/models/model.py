@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from longspan.core.errors import InputError
+from longspan.core.processor import multiplies_bfloat16
 from longspan.core.types import Progressive, Watch
 from longspan.models import takeover
 from longspan.models.digest import digest
@@ -204,12 +205,7 @@ def pick_dtype(device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     if device.type == "mps":
         return torch.float16
-    return torch.bfloat16 if _fast_bfloat16() else torch.float32
-
-
-def _fast_bfloat16() -> bool:
-    able: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))
+    return torch.bfloat16 if multiplies_bfloat16() else torch.float32
 
 
 def find_device(name: str) -> torch.device:

@@ -12,24 +12,31 @@ LEAST = 1 << 18
 """Fewest weights that are worth waking other threads for."""
 
 
-def product(x_BTC: Tensor, weight_VC: Tensor, bias_V: Tensor | None) -> Tensor:
-    """A linear layer's outputs [B, T, V], as `F.linear` gives them.
+class Product:
+    """A linear layer for few tokens, as `F.linear` computes it.
 
     In float32 PyTorch leaves a product of few tokens to one thread; as a batch of products, of one part of the outputs
-    each, all threads take part (`benchmarks/limits.py`).
+    each, all threads take part (`benchmarks/limits.py`). The parts are views of the weight [V, C].
     """
-    parts = _parts(weight_VC)
-    if parts == 1:
-        return F.linear(x_BTC, weight_VC, bias_V)
-    x_PNC = x_BTC.reshape(1, -1, x_BTC.shape[-1]).expand(parts, -1, -1)
-    out_PNO = torch.bmm(x_PNC, weight_VC.view(parts, -1, weight_VC.shape[1]).mT)
-    out_BTV = out_PNO.transpose(0, 1).reshape(*x_BTC.shape[:-1], -1)
-    return out_BTV if bias_V is None else out_BTV + bias_V
 
+    def __init__(self, weight_VC: Tensor, bias_V: Tensor | None = None) -> None:
+        self._weight_VC, self._bias_V = weight_VC, bias_V
+        parts = _parts(weight_VC)
+        self._part_PCO = weight_VC.view(parts, -1, weight_VC.shape[1]).mT if parts > 1 else None
 
-def shared_out(weight_VC: Tensor) -> bool:
-    """Whether several threads would take part."""
-    return _parts(weight_VC) > 1
+    def __call__(self, x_BTC: Tensor) -> Tensor:
+        """Outputs [B, T, V]."""
+        if self._part_PCO is None:
+            return F.linear(x_BTC, self._weight_VC, self._bias_V)
+        x_PNC = x_BTC.reshape(1, -1, x_BTC.shape[-1]).expand(len(self._part_PCO), -1, -1)
+        out_PNO = torch.bmm(x_PNC, self._part_PCO)
+        out_BTV = out_PNO.transpose(0, 1).reshape(*x_BTC.shape[:-1], -1)
+        return out_BTV if self._bias_V is None else out_BTV + self._bias_V
+
+    @property
+    def shared_out(self) -> bool:
+        """Whether several threads take part."""
+        return self._part_PCO is not None
 
 
 def _parts(weight_VC: Tensor) -> int:
