@@ -1,6 +1,7 @@
 """What a machine could do at best, against figures worked out by hand."""
 
 import pytest
+import torch
 from tests.models.tiny_model import tiny_model
 
 from longspan.bench import roofline
@@ -47,3 +48,11 @@ def test_the_rates_are_measured_here_and_the_weights_are_those_of_the_layers(mon
     each = wide * wide * 2 + 2 * wide * config.num_key_value_heads * config.head_dim + 3 * wide * inner
     assert found.layer_weights == 2 * each
     assert min(found.bandwidth, found.rate) > 0
+
+
+def test_a_precision_that_is_emulated_does_not_lower_the_roof(monkeypatch):
+    monkeypatch.setattr(roofline, "BYTES", 2**20)
+    monkeypatch.setattr(roofline, "_multiplied", lambda device, dtype: 5e9 if dtype == torch.float32 else 1e9)
+    model = tiny_model(num_hidden_layers=1)
+    model.network.to(torch.bfloat16)
+    assert roofline.measure(model).rate == 5e9

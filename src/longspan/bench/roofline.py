@@ -27,7 +27,7 @@ class Roofline:
     bandwidth: float
     """Bytes a second."""
     rate: float
-    """Floating-point operations a second, in the model's precision."""
+    """Floating-point operations a second, in the model's precision or in float32, where that is faster."""
     shape: Shape
     layer_weights: int
     """Weights that every token is multiplied with."""
@@ -57,19 +57,23 @@ class Roofline:
 
 
 def measure(model: Model) -> Roofline:
-    """Measure both rates where the model computes, in its precision: the best of a few tries, a second or two."""
-    device, dtype = model.device, model.network.dtype
+    """Measure both rates where the model computes: the best of a few tries, a second or two."""
+    device = model.device
     layers = model.network.get_decoder().layers
     weights = sum(weight.numel() for weight in layers.parameters() if weight.dim() == 2)
     source = torch.ones(BYTES // 4, device=device)
     target = torch.empty_like(source)
     copied = 2 * BYTES / _least(lambda: target.copy_(source), device)
     read = BYTES / _least(source.sum, device)
+    rate = max(_multiplied(device, dtype) for dtype in {model.network.dtype, torch.float32})
+    return Roofline(max(copied, read), rate, Shape.of(model), weights)
+
+
+def _multiplied(device: torch.device, dtype: torch.dtype) -> float:
     side = SIDE.get(device.type, SIDE["cpu"])
     left = torch.ones(side, side, device=device, dtype=dtype)
     product = torch.empty_like(left)
-    rate = 2 * side**3 / _least(lambda: torch.mm(left, left, out=product), device)
-    return Roofline(max(copied, read), rate, Shape.of(model), weights)
+    return 2 * side**3 / _least(lambda: torch.mm(left, left, out=product), device)
 
 
 def _least(run: Callable[[], object], device: torch.device) -> float:
