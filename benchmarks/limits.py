@@ -14,7 +14,6 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +23,7 @@ from longspan.evals.haystack import library
 from longspan.models import ensure
 from longspan.models.model import Model
 from longspan.models.product import Product
+from longspan.plan.shape import Shape
 
 STEPS = 20
 FUSED = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
@@ -53,13 +53,12 @@ def products(
     return run
 
 
-def attentions(network: Any, stored: int) -> dict[str, tuple[Callable[[], None], int]]:
+def attentions(model: Model, stored: int) -> dict[str, tuple[Callable[[], None], int]]:
     """One token's attention in every layer, in two ways, and the bytes of keys and values that it reads."""
-    config, dtype = network.config, network.dtype
-    heads, kv_heads, layers = config.num_attention_heads, config.num_key_value_heads, config.num_hidden_layers
-    dim = config.hidden_size // heads
-    q_BGRD = torch.randn(1, kv_heads, heads // kv_heads, dim, dtype=dtype)
-    held = [torch.randn(2, 1, kv_heads, stored, dim, dtype=dtype) for _ in range(layers)]
+    shape, dtype = Shape.of(model), model.network.dtype
+    kv_heads, dim = shape.kv_heads, shape.head_dim
+    q_BGRD = torch.randn(1, kv_heads, shape.heads // kv_heads, dim, dtype=dtype)
+    held = [torch.randn(2, 1, kv_heads, stored, dim, dtype=dtype) for _ in range(shape.layers)]
 
     def fused() -> None:
         for k, v in held:
@@ -108,7 +107,7 @@ def main() -> None:
                 took, size = 1e3 * seconds(products(weights, layer)), sum(w.nbytes for w in weights)
                 by = f"{len(weights):4} by {said:8}"
                 print(f"{name:20} {by}{took:6.2f} ms, {size / took / 1e6:5.1f} GB/s")
-        for name, (run, size) in attentions(model.network, asked.stored).items():
+        for name, (run, size) in attentions(model, asked.stored).items():
             took = 1e3 * seconds(run)
             print(f"{name:36}{took:6.2f} ms, {size / took / 1e6:5.1f} GB/s")
 
