@@ -10,8 +10,10 @@ from longspan.documents.content import Limits, Unreadable
 
 BROKEN = "is broken: save or fetch it again"
 """Why a damaged archive cannot be read."""
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
-"""What zipfile raises on one; NotImplementedError is its word for a compression or a version it does not know."""
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
+"""What zipfile raises on one; NotImplementedError is its word for a version or an encryption it does not know."""
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How EPUB and DOCX allow entries to be compressed; other ways have their own kinds of damage."""
 
 
 class Archive:
@@ -33,11 +35,14 @@ class Archive:
         """Bytes of one entry. Raises Unreadable when it is absent, damaged, protected or too large."""
         if name not in self.names:
             raise Unreadable(f"is broken, it lacks {name}: save or fetch it again")
-        if self._zip.getinfo(name).flag_bits & 1:
+        entry = self._zip.getinfo(name)
+        if entry.flag_bits & 1:
             raise Unreadable("is protected by a password: save a copy without one")
+        if entry.compress_type not in PACKED:
+            raise Unreadable(BROKEN)
         try:
-            with self._zip.open(name) as entry:
-                data = entry.read(self._left + 1)
+            with self._zip.open(entry) as opened:
+                data = opened.read(self._left + 1)
         except DAMAGED as error:
             raise Unreadable(BROKEN) from error
         self._left -= len(data)
