@@ -123,7 +123,7 @@ def test_formats_that_are_not_supported_are_named(tmp_path: Path, name: str, sta
 def test_an_archive_from_the_future_is_an_error_and_no_traceback(
     tmp_path: Path, make_docx: Make, make_epub: Make, suffix: str, at: int, value: int
 ) -> None:
-    """Documents have two compressions and old versions; zipfile raises NotImplementedError for a version of its future."""
+    """Of compressions they have two; zipfile raises NotImplementedError for a version of its future."""
     whole = make_docx("<x/>") if suffix == "docx" else make_epub({"a.xhtml": "<p>Words.</p>"})
     directory, *entries = whole.split(b"PK\x01\x02")
     start = at - 4
