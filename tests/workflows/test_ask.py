@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pydoc_data.topics import topics
 
 import pytest
@@ -130,13 +131,30 @@ def test_a_method_of_ones_own_is_used(tmp_path, method):
     assert answer.kv_bytes < plain.kv_bytes or "self_extend" in method
 
 
-@pytest.mark.parametrize(("budget", "said"), [("100000", ["a budget of 100,000 holds all"]), ("65", []), ("0.5", [])])
-def test_a_budget_above_the_length_is_said(tmp_path, budget, said):
+@pytest.mark.parametrize("every", ["", ",every=8"])
+def test_a_budget_above_the_length_is_refused_before_anything_is_read(tmp_path, every):
+    heard: list[str] = []
+    asked, route = planned(SHORT, route="full", method=f"kv=snapkv:budget=100000{every}")
+    listener = Listener(progress=lambda stage, *_: heard.append(stage))
+    with pytest.raises(InputError, match=r"a budget of 100,000 holds all [\d,]+ tokens.*such as budget=0\.5"):
+        asked.answer(route, archive=Archive(tmp_path), listener=listener)
+    assert not heard
+
+
+@pytest.mark.parametrize(("above", "rest", "refused"), [(0, "", True), (-1, "", False), (0, ",every=8", False)])
+def test_a_budget_is_refused_from_the_prompts_own_length_on(tmp_path, above, rest, refused):
+    asked, route = planned(SHORT, route="full")
+    budget = asked.answer(route, archive=Archive(tmp_path)).prompt_tokens + above
+    asked, route = planned(SHORT, route="full", method=f"kv=snapkv:budget={budget}{rest}")
+    with pytest.raises(InputError, match="nothing is given up") if refused else nullcontext():
+        asked.answer(route, archive=Archive(tmp_path))
+
+
+def test_a_budget_that_holds_what_was_retrieved_is_said(tmp_path):
     remarks: list[str] = []
-    asked, route = planned(SHORT, route="full", method=f"kv=snapkv:budget={budget}")
-    asked.answer(route, archive=Archive(tmp_path), listener=Listener(on_remark=remarks.append))
-    assert len(remarks) == len(said)
-    assert all(begin in remark and "nothing is given up" in remark for begin, remark in zip(said, remarks, strict=True))
+    asked, route = planned(SHORT, route="retrieve", method="kv=snapkv:budget=100000")
+    assert asked.answer(route, archive=Archive(tmp_path), listener=Listener(on_remark=remarks.append)).evidence
+    assert sum("nothing is given up" in remark for remark in remarks) == 1
 
 
 def test_the_answer_is_heard_as_it_is_written(tmp_path):

@@ -230,16 +230,17 @@ class Ask:
         self, route: Route, asked: Prompt, watch: Attended | None, archive: Archive, listener: Listener
     ) -> tuple[Reply, _Ran]:
         """Read the prompt and write the reply; a streamed text is read first, the question finds blocks by itself."""
+        total = len(asked.tokens) + self.settings.max_tokens
+        method = Method.parse(self._method(route))
+        if idle := _idle(method, len(asked.tokens), total):
+            if route.name != "retrieve":
+                raise InputError(f"{idle}; leave the method out, or give a share of the text such as budget=0.5")
+            listener.on_remark(idle)
         began = time.perf_counter()
         snapshot, length = self._load(archive, listener) if route.name == "full" else (None, 0)
         cached = 0 if snapshot is None else len(snapshot)
         streamed = asked.context_tokens if route.name == "stream" else 0
-        total = len(asked.tokens) + self.settings.max_tokens
         first = 0.0
-        method = Method.parse(self._method(route))
-        budget = getattr(method.kv, "budget", 0)
-        if isinstance(budget, int) and budget >= len(asked.tokens):
-            listener.on_remark(f"a budget of {budget:,} holds all {len(asked.tokens):,} tokens: nothing is given up")
         with self.model.open(method, length=length or total, watch=watch) as session:
             if snapshot is not None:
                 session.restore(snapshot)
@@ -268,6 +269,14 @@ class Ask:
         except InputError as error:
             listener.on_remark(f"{error}; the text is read again")
             return None, 0
+
+
+def _idle(method: Method, read: int, total: int) -> str:
+    """Says that a method's budget holds all of a prompt, and of the reply too where that is cut as it grows."""
+    budget, held = getattr(method.kv, "budget", 0.0), total if getattr(method.kv, "every", 0) else read
+    if isinstance(budget, float) or budget < held:
+        return ""
+    return f"a budget of {budget:,} holds all {held:,} tokens, so nothing is given up"
 
 
 @dataclass(frozen=True, slots=True)
