@@ -43,7 +43,9 @@ from longspan.evals.haystack import library
 from longspan.evals.suites import expand
 from longspan.evals.task import Sample
 from longspan.evals.tasks.key_value import KeyValue
+from longspan.kv.eviction import Eviction
 from longspan.kv.reuse.snapshot import Snapshot
+from longspan.kv.score import ALL
 from longspan.models import ensure
 from longspan.models.method import Method
 from longspan.models.model import Model
@@ -107,10 +109,11 @@ class Text:
     def opened(self, way: Way, method: str) -> Session:
         """A session that has compressed the text."""
         parsed = Method.parse(method)
-        if way.wants == "end":
+        learns = isinstance(parsed.kv, Eviction) and parsed.kv.score.window == ALL
+        if not way.rereads and not learns:
             return self._full.fork(kv=parsed.kv, again=AGAIN)
         session = self._opened(parsed)
-        if way.wants == "queries":
+        if learns:
             session.restore(self._seen(parsed).copy())
         session.prefill([self._tokens[sum(session.tokens) :]])
         return session
@@ -233,8 +236,7 @@ def families(model: Model, found: Found, length: int, samples: int, ways: list[s
                 continue
             with closing(Text(model, tuple(head))) as text:
                 for method in missing:
-                    way = Way(method, method, wants="queries" if "expected" in method or "h2o" in method else "end")
-                    with closing(text.opened(way, method)) as session:
+                    with closing(text.opened(Way(method, method), method)) as session:
                         nbytes, said = session.nbytes(), reply(model, session, tail, stops)
                     score = made.rule.grade(said, sample)
                     found.put(f"family {task} {index} {method}", {"score": score, "nbytes": nbytes, "said": said})

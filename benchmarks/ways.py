@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 SHARES = (0.5, 0.25, 0.125)
 """Of the bytes or tokens."""
@@ -17,8 +16,8 @@ class Way:
     name: str
     text: str
     """Method string, with places for the share and for tokens."""
-    wants: Literal["end", "queries", "text"] = "end"
-    """What it must see for itself: the end of a prompt, all of its queries, or all of it because it reads otherwise."""
+    rereads: bool = False
+    """It changes how a text is read, so it must read all of it for itself."""
     single: bool = False
     """It reads everything when several tokens come at once, so tokens are decoded one by one."""
     aware: bool = True
@@ -38,13 +37,13 @@ AT_SHARES = (
     Way("adakv (snapkv)", "kv=snapkv:budget={share},split=adakv"),
     Way("adakv (keydiff)", "kv=keydiff:budget={share},split=adakv"),
     Way("cam (tova)", "kv=tova:budget={share},merge=cam"),
-    Way("h2o", "kv=h2o:budget={share},recent={half}", wants="queries"),
-    Way("expected_attention", "kv=expected_attention:budget={share}", wants="queries"),
-    Way("adakv (expected_attention)", "kv=expected_attention:budget={share},split=adakv", wants="queries"),
+    Way("h2o", "kv=h2o:budget={share},recent={half}"),
+    Way("expected_attention", "kv=expected_attention:budget={share}"),
+    Way("adakv (expected_attention)", "kv=expected_attention:budget={share},split=adakv"),
     Way("freqkv", "kv=freqkv:window={tokens}", aware=False),
-    Way("cca", "kv=cca:local={half},group={group}", wants="text", aware=False),
-    Way("infllm", "kv=infllm:init=64,local={half},blocks={blocks},block=128", wants="text", aware=False),
-    Way("longheads", "kv=longheads:window={tokens},chunk=64", wants="text", aware=False),
+    Way("cca", "kv=cca:local={half},group={group}", rereads=True, aware=False),
+    Way("infllm", "kv=infllm:init=64,local={half},blocks={blocks},block=128", rereads=True, aware=False),
+    Way("longheads", "kv=longheads:window={tokens},chunk=64", rereads=True, aware=False),
     Way("quest", "kv=quest:budget={tokens}", single=True, aware=False),
     Way("recycled_attention", "kv=recycled_attention:budget={tokens}", single=True, aware=False),
     Way("squeezed_attention", "kv=squeezed_attention:quantile={rest}", aware=False),
@@ -62,7 +61,7 @@ FIXED = (
     Way("kvquant 2 bits", "kv=kvquant:bits=2,normalize=true", aware=False),
     Way("offload, 512 tokens a block", "kv=offload:block=512", aware=False),
     Way("offload in 4 bits, 512 tokens a block", "kv=offload:block=512,bits=4", aware=False),
-    Way("xattention", "pattern=xattention:stride=16", wants="text", aware=False),
+    Way("xattention", "pattern=xattention:stride=16", rereads=True, aware=False),
     Way("keydiff 0.5 in integer 8 bits", "kv=keydiff:budget=0.5,keep=integer,bits=8,residual=32"),
     Way("keydiff 0.5 in kivi 4 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=4,residual=32"),
     Way("keydiff 0.5 in kivi 2 bits", "kv=keydiff:budget=0.5,keep=kivi,bits=2,residual=32"),
