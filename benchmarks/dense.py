@@ -18,12 +18,13 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import torch
 
 from longspan.bench.host import describe
-from longspan.bench.sides import encode, prose
+from longspan.bench.sides import encode, plain, prose
 from longspan.models import ensure
 from longspan.models.method import Method
 from longspan.models.model import Model
@@ -37,8 +38,16 @@ def tokens(model: Model, length: int) -> list[int]:
     return encode(model, prose(model, length), length)
 
 
+@cache
+def reference(model: Model) -> Reference:
+    """transformers with the same weights."""
+    return Reference(plain(model).network)
+
+
 def transformers_prefill(model: Model, prompt: list[int]) -> torch.Tensor:
-    return Reference(model.network).logits(prompt)
+    side = reference(model)
+    side.clear()
+    return side.logits(prompt)
 
 
 def longspan_prefill(model: Model, prompt: list[int], chunk: int = CHUNK) -> torch.Tensor:
@@ -78,7 +87,8 @@ def prefill(model: Model, length: int, repeats: int) -> dict[str, float]:
 
 
 def transformers_decode(model: Model, stored: int, steps: int) -> float:
-    config, side = model.network.get_decoder().config, Reference(model.network)
+    config, side = model.network.get_decoder().config, reference(model)
+    side.clear()
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     for layer in range(config.num_hidden_layers):
         states = torch.randn(1, config.num_key_value_heads, stored, head_dim).to(model.device, model.network.dtype)

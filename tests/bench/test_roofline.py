@@ -17,6 +17,7 @@ SHAPE = Shape(
     intermediate=64,
     vocab=100,
     weight_bytes=0,
+    bytes_per_weight=2,
     bytes_per_value=2,
     window=1000,
 )
@@ -46,7 +47,8 @@ def test_the_rates_are_measured_here_and_the_weights_are_those_of_the_layers(mon
     found = roofline.measure(model)
     wide, inner = config.hidden_size, config.intermediate_size
     each = wide * wide * 2 + 2 * wide * config.num_key_value_heads * config.head_dim + 3 * wide * inner
-    assert found.layer_weights == 2 * each
+    norms = 2 * wide
+    assert found.layer_weights == 2 * (each + norms)
     assert min(found.bandwidth, found.rate) > 0
 
 

@@ -9,7 +9,7 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 from transformers.utils import logging
 
 from longspan.core.errors import InputError
-from longspan.models.model import Model, pick_dtype
+from longspan.models.model import Model
 from longspan.models.tiny import tiny
 
 
@@ -42,7 +42,9 @@ def test_loading_leaves_the_words_of_transformers_as_they_were(tmp_path):
 
 
 def test_an_unknown_precision_names_those_there_are(tmp_path):
-    with pytest.raises(InputError, match="no precision named 'int3'; there are auto, float32, bfloat16, float16"):
+    with pytest.raises(
+        InputError, match="no precision named 'int3'; there are auto, float32, w16a32, bfloat16, float16"
+    ):
         Model.load(saved(tmp_path), device="cpu", dtype="int3")
 
 
@@ -117,12 +119,6 @@ def test_located_tokens_begin_at_their_characters():
     assert starts == sorted(starts)
     for word in ("A", " generator", " yields", " twice"):
         assert text.index(word) in starts
-
-
-def test_a_processor_without_fast_half_precision_computes_in_float32(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
-    assert pick_dtype(torch.device("cpu")) == torch.float32
-    assert pick_dtype(torch.device("mps")) == torch.float16
 
 
 def test_sessions_of_a_model_run_it():

@@ -25,6 +25,7 @@ SHAPE = Shape(
     intermediate=1024,
     vocab=30_000,
     weight_bytes=200_000_000,
+    bytes_per_weight=2,
     bytes_per_value=2,
     window=8192,
 )

@@ -22,6 +22,7 @@ SMOLLM2 = Shape(
     intermediate=1536,
     vocab=49152,
     weight_bytes=269_030_016,
+    bytes_per_weight=2,
     bytes_per_value=2,
     window=8192,
 )

@@ -28,6 +28,7 @@ PLAIN = Shape(
     intermediate=1024,
     vocab=700,
     weight_bytes=200_000_000,
+    bytes_per_weight=2,
     bytes_per_value=2,
     window=8192,
 )

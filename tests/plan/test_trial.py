@@ -7,6 +7,7 @@ from tests.models.tiny_model import tiny_model
 
 from longspan.archive import Archive
 from longspan.core.errors import InputError
+from longspan.models.precision import PRECISIONS
 from longspan.plan.shape import Shape
 from longspan.plan.trial import Trial, base, run
 
@@ -20,9 +21,9 @@ def folder(tmp_path):
 
 
 def test_a_model_on_disk_has_the_sizes_of_the_loaded_one(folder):
-    assert Shape.read(folder, 4) == Shape.of(tiny_model())
+    assert Shape.read(folder, PRECISIONS["float32"]) == Shape.of(tiny_model())
     with pytest.raises(InputError, match="cannot read the sizes"):
-        Shape.read(folder.parent, 4)
+        Shape.read(folder.parent, PRECISIONS["float32"])
 
 
 def test_a_trial_tells_what_it_took_and_a_broken_one_why(folder):

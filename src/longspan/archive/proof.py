@@ -20,7 +20,7 @@ from longspan.models.method import Method
 if TYPE_CHECKING:
     from longspan.models.model import Model
 
-FAR = {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.05}
+FAR = {"float32": 1e-4, "w16a32": 1e-4, "bfloat16": 0.05, "float16": 0.05}
 """How far a logit may be off on another machine, as a share of the largest; on the same machine none is off at all."""
 
 

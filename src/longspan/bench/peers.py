@@ -45,7 +45,8 @@ class Asked:
         if self.kind == "llamacpp":
             half = 2
             return self.file.stat().st_size + 2 * shape.layers * shape.kv_heads * shape.head_dim * tokens * half
-        return shape.weight_bytes if self.kind == "kvpress" else 0
+        halved = shape.bytes_per_weight < shape.bytes_per_value
+        return shape.plain_weight_bytes if self.kind == "kvpress" or halved else 0
 
     def open(self, model: Model, room: int) -> Side:
         """Make it ready for prompts and replies of `room` tokens."""
@@ -157,7 +158,11 @@ class KVPress:
         pipe = subprocess.PIPE
         with self._words.open("w") as words:
             self._process = subprocess.Popen([asked.python, script], stdin=pipe, stdout=pipe, stderr=words, text=True)
-        wanted = {"folder": str(model.folder.resolve()), "dtype": model.dtype, "device": str(model.device)}
+        wanted = {
+            "folder": str(model.folder.resolve()),
+            "dtype": str(model.network.dtype).removeprefix("torch."),
+            "device": str(model.device),
+        }
         press = {"press": asked.press, "share": asked.share, "threads": torch.get_num_threads()}
         self.versions: Mapping[str, str] = self._ask({**wanted, **press})
 

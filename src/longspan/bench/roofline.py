@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from longspan.models.half import sizes
 from longspan.models.model import Model
 from longspan.plan.shape import Shape
 from longspan.plan.speed import pairs, slots
@@ -50,7 +51,7 @@ class Roofline:
 
     @property
     def _weights(self) -> int:
-        return (self.layer_weights + self._head) * self.shape.bytes_per_value
+        return (self.layer_weights + self._head) * self.shape.bytes_per_weight
 
     def _attention(self, seen: float) -> float:
         return 4 * self.shape.heads * self.shape.head_dim * seen
@@ -59,8 +60,7 @@ class Roofline:
 def measure(model: Model) -> Roofline:
     """Measure both rates where the model computes: the best of a few tries, a second or two."""
     device = model.device
-    layers = model.network.get_decoder().layers
-    weights = sum(weight.numel() for weight in layers.parameters() if weight.dim() == 2)
+    weights = sizes(model.network.get_decoder().layers)[0]
     source = torch.ones(BYTES // 4, device=device)
     target = torch.empty_like(source)
     copied = 2 * BYTES / _least(lambda: target.copy_(source), device)

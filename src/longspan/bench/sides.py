@@ -18,6 +18,7 @@ from longspan.models import reference
 from longspan.models.method import Method
 from longspan.models.model import Model
 from longspan.models.session import Session
+from longspan.models.shapes import PREFIX, shaped
 
 DENSE = "dense"
 """The name of the model as it was trained, run by this library."""
@@ -128,7 +129,7 @@ class Transformers:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._reference = reference.Reference(model.network)
+        self._reference = reference.Reference(plain(model).network)
 
     def run(self, text: str, length: int, steps: int) -> Trial:
         """As every side does."""
@@ -137,6 +138,16 @@ class Transformers:
     def close(self) -> None:
         """Give back its cache."""
         self._reference.clear()
+
+
+def plain(model: Model) -> Model:
+    """The model as transformers has it: loaded anew where its weights have fewer bits than it computes in."""
+    dtype = str(model.network.dtype).removeprefix("torch.")
+    if model.dtype == dtype:
+        return model
+    if model.name.startswith(PREFIX):
+        return shaped(model.name, device=str(model.device), dtype=dtype)
+    return Model.load(model.folder, device=str(model.device), dtype=dtype)
 
 
 def prose(model: Model, length: int) -> str:

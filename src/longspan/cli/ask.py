@@ -35,7 +35,7 @@ SHOWN = 3
 )
 @click.option("--max-tokens", default=200, show_default=True, type=click.IntRange(min=1), help="Tokens of the answer.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")
-@click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
+@click.option("--dtype", default="auto", show_default=True, help="float32, w16a32, bfloat16, float16, or auto.")
 @click.option("--dry-run", is_flag=True, help="Show the routes and what they cost, answer nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(words: tuple[str, ...], as_json: bool, dry_run: bool, **options: Any) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--gguf", type=click.Path(path_type=Path), help="The model's file for llama.cpp.")
 @click.option("--kvpress-python", default="", metavar="FILE", help="An interpreter that has kvpress.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")
-@click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
+@click.option("--dtype", default="auto", show_default=True, help="float32, w16a32, bfloat16, float16, or auto.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of bench.json and the pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(quantity: str, as_json: bool, **options: Any) -> None:

@@ -33,7 +33,7 @@ def command() -> None:
 )
 @click.option("--method", default="", help='How the model runs, such as "rope=yarn:factor=2".')
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")
-@click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
+@click.option("--dtype", default="auto", show_default=True, help="float32, w16a32, bfloat16, float16, or auto.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def add(files: tuple[str, ...], as_json: bool, **options: str) -> None:
     """Have a model read documents and keep what it has read.

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
 @click.option("--resume", is_flag=True, help="Go on with the run in that folder.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto.")
-@click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto.")
+@click.option("--dtype", default="auto", show_default=True, help="float32, w16a32, bfloat16, float16, or auto.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(model: str, as_json: bool, **options: Any) -> None:
     """Make MODEL read --to tokens, by the method that helps it most, or say that none does.

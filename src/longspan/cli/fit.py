@@ -115,7 +115,7 @@ def _fit(name: str, options: dict[str, Any], progress: Progress, *, quiet: bool)
 
 def _memory(options: dict[str, Any]) -> tuple[int, int]:
     """Bytes of main memory and of an accelerator that may be taken."""
-    from longspan.models.model import pick_device
+    from longspan.models.precision import pick_device
     from longspan.plan.machine import here
 
     device = pick_device().type
@@ -130,15 +130,16 @@ def _shapes(
 ) -> tuple[dict[str, Shape], dict[str, Speed]]:
     """The model's sizes by precision, the one that suits this machine first, and its speed in that where it loads."""
     from longspan.cli.measuring import note
-    from longspan.models.model import DTYPES, Model, pick_device, pick_dtype
+    from longspan.models.model import Model
+    from longspan.models.precision import PRECISIONS, pick_device, pick_precision
     from longspan.plan.machine import here
     from longspan.plan.shape import Shape
     from longspan.plan.speed import calibrate
 
     device = pick_device()
-    first = str(pick_dtype(device)).removeprefix("torch.")
+    first = pick_precision(device, folder).name
     names = dict.fromkeys([first, "bfloat16"])
-    shapes = {name: Shape.read(folder, DTYPES[name].itemsize) for name in names}
+    shapes = {name: Shape.read(folder, PRECISIONS[name]) for name in names}
     if shapes[first].weight_bytes * 1.2 > here(device.type).room:
         note("the model is too large to be loaded here, so its speed is not known")
         return shapes, {}
@@ -208,7 +209,7 @@ def _prove(folder: Path, need: Need, plan: Plan, *, quiet: bool) -> dict[str, An
     from dataclasses import asdict
 
     from longspan.cli.console import out
-    from longspan.models.model import pick_device
+    from longspan.models.precision import pick_device
     from longspan.plan.trial import Trial, run
 
     device = pick_device().type

@@ -47,7 +47,7 @@ OPTIONS: tuple[Option, ...] = (
     click.option("--prices", type=click.Path(path_type=Path), help="JSON: model to price per million tokens."),
     click.option("--max-cost", type=float, help="Stop before the calls cost more."),
     click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto."),
-    click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16, or auto."),
+    click.option("--dtype", default="auto", show_default=True, help="float32, w16a32, bfloat16, float16, or auto."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
@@ -10,11 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from longspan.models.alike import Shared, groups
 from longspan.models.product import FEW, Product
 from longspan.models.rotary import RUNNING
-
-ALIKE = (("self_attn", ("q_proj", "k_proj", "v_proj")), ("mlp", ("gate_proj", "up_proj")))
-"""Linear layers of a decoder layer that are called one after the other on the same tensor."""
 
 
 def fuse(model: Any) -> Callable[[], None]:
@@ -22,11 +20,7 @@ def fuse(model: Any) -> Callable[[], None]:
 
     Weights that share one become views of one tensor, so that no byte is held twice.
     """
-    groups = [parts for layer in model.get_decoder().layers for parts in _alike(layer)]
-    taken = {part for parts in groups for part in parts}
-    alone = [part for part in model.modules() if type(part) is nn.Linear and part not in taken]
-    shared = ([part] for part in alone if Product(part.weight).shared_out)
-    joined = [_Joined(parts) for parts in [*groups, *shared]]
+    joined = [_Joined(parts) for parts in groups(model) if len(parts) > 1 or Product(parts[0].weight).shared_out]
     for each in joined:
         each.install()
 
@@ -37,27 +31,15 @@ def fuse(model: Any) -> Callable[[], None]:
     return undo
 
 
-def _alike(layer: Any) -> Iterator[list[Any]]:
-    for owner, names in ALIKE:
-        parts = [getattr(getattr(layer, owner, None), name, None) for name in names]
-        if all(type(part) is nn.Linear for part in parts) and len({_kind(part) for part in parts}) == 1:
-            yield parts
-
-
-def _kind(part: Any) -> tuple[object, ...]:
-    return part.weight.dtype, part.weight.device, part.bias is None
-
-
 class _Joined:
     """Linear layers that read the same input, or one by itself."""
 
     def __init__(self, parts: list[Any]) -> None:
         self._parts = parts
-        self._rows = [part.out_features for part in parts]
         weight = _side_by_side([part.weight for part in parts])
         bias = None if parts[0].bias is None else _side_by_side([part.bias for part in parts])
-        self._at, self._product = weight.data_ptr(), Product(weight, bias)
-        self._last: tuple[Tensor, tuple[Tensor, ...]] | None = None
+        self._at = weight.data_ptr()
+        self._shared = Shared(Product(weight, bias), [part.out_features for part in parts])
 
     def install(self) -> None:
         """Take the place of the parts' own products."""
@@ -70,19 +52,14 @@ class _Joined:
             del part.forward
 
     def _forward(self, index: int) -> Callable[[Tensor], Tensor]:
-        part, last = self._parts[index], len(self._parts) - 1
+        part = self._parts[index]
 
         def run(x_BTC: Tensor) -> Tensor:
-            kept = self._last
-            if index and kept is not None and kept[0] is x_BTC:
-                if index == last:
-                    self._last = None
-                return kept[1][index]
+            if (made := self._shared.made(index, x_BTC)) is not None:
+                return made
             if index or RUNNING.get() is None or x_BTC.numel() > FEW * x_BTC.shape[-1] or self._is_moved():
                 return F.linear(x_BTC, part.weight, part.bias)
-            outs = self._product(x_BTC).split(self._rows, -1)
-            self._last = (x_BTC, outs) if last else None
-            return outs[0]
+            return self._shared.make(index, x_BTC)
 
         return run
 

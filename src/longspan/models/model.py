@@ -15,19 +15,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from longspan.core.errors import InputError
-from longspan.core.processor import multiplies_bfloat16
 from longspan.core.types import Progressive, Watch
 from longspan.models import takeover
 from longspan.models.digest import digest
 from longspan.models.early import Pruned
+from longspan.models.half import halve, sizes
 from longspan.models.lazy import Lazy
 from longspan.models.method import Method
 from longspan.models.placing import check_rotary
+from longspan.models.precision import find_device, find_precision, named
 from longspan.models.session import Session
 from longspan.prune.plain import Plain
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-"""Precisions by the name a person types."""
 HERE = Path()
 CUT = "\ue001"
 """Stands where a prompt is cut while the model's own format is put around it; a private-use character."""
@@ -54,18 +53,22 @@ class Model:
         """
         check_rotary(folder)
         where = find_device(device)
-        precision = find_dtype(dtype, where)
+        precision = find_precision(dtype, where, folder)
         before = transformers_logging.get_verbosity()
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
         try:
-            network: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision, attn_implementation="sdpa")
+            network: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype="auto" if precision.halved else precision.dtype, attn_implementation="sdpa"
+            )
             tokenizer = AutoTokenizer.from_pretrained(folder)
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"cannot load a language model from {folder}: {reason}") from error
         finally:
             transformers_logging.set_verbosity(before)
+        if precision.halved:
+            halve(network)
         return cls(network.to(where).eval(), tokenizer, name=folder.name, folder=folder)
 
     @property
@@ -82,7 +85,7 @@ class Model:
     @property
     def dtype(self) -> str:
         """Its precision, by name."""
-        return str(self.network.dtype).removeprefix("torch.")
+        return named(self.network)
 
     @cached_property
     def digest(self) -> str:
@@ -94,7 +97,7 @@ class Model:
     @cached_property
     def parameters(self) -> int:
         """Weights, shared ones counted once."""
-        return sum(weight.numel() for weight in self.network.parameters())
+        return sizes(self.network)[0]
 
     @cached_property
     def ends(self) -> frozenset[int]:
@@ -190,40 +193,3 @@ def _digest_of_weights(network: Any) -> str:
         whole.update(f"{name} {weight.dtype} {tuple(weight.shape)}\n".encode())
         whole.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return whole.hexdigest()
-
-
-def pick_device() -> torch.device:
-    """An accelerator when there is one."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def pick_dtype(device: torch.device) -> torch.dtype:
-    """Half precision where the device multiplies it fast, float32 elsewhere."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type == "mps":
-        return torch.float16
-    return torch.bfloat16 if multiplies_bfloat16() else torch.float32
-
-
-def find_device(name: str) -> torch.device:
-    """A device by name, or by rule for `auto`; InputError for one that is not here."""
-    if name == "auto":
-        return pick_device()
-    kind, _, number = name.partition(":")
-    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    here = [known for known, count in counts.items() if count]
-    if (number and not number.isdecimal()) or int(number or 0) >= counts.get(kind, 0):
-        raise InputError(f"no device {name!r} here; there are auto, {', '.join(here)}")
-    return torch.device(name)
-
-
-def find_dtype(name: str, device: torch.device) -> torch.dtype:
-    """A precision by name, or by rule for `auto`; InputError for an unknown one."""
-    if name == "auto":
-        return pick_dtype(device)
-    if name not in DTYPES:
-        raise InputError(f"no precision named {name!r}; there are auto, {', '.join(DTYPES)}")
-    return DTYPES[name]

@@ -8,7 +8,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 from longspan.core.errors import InputError
-from longspan.models.model import Model, find_device, find_dtype
+from longspan.models.half import halve
+from longspan.models.model import Model
+from longspan.models.precision import find_device, find_precision
 from longspan.models.pull import ensure
 
 PREFIX = "random:"
@@ -38,13 +40,17 @@ def shaped(name: str, *, device: str = "auto", dtype: str = "auto", seed: int = 
     if shape is None:
         raise InputError(f"no shape {name!r}: there are {', '.join(PREFIX + each for each in SHAPES)}")
     where = find_device(device)
-    precision = find_dtype(dtype, where)
+    precision = find_precision(dtype, where)
     tokenizer = AutoTokenizer.from_pretrained(ensure(TOKENIZER))
     state = torch.random.get_rng_state()
     torch.manual_seed(seed)
     with torch.device(where):
         network = AutoModelForCausalLM.from_config(
-            LlamaConfig(**COMMON, **shape), dtype=precision, attn_implementation="sdpa"
+            LlamaConfig(**COMMON, **shape),
+            dtype=torch.bfloat16 if precision.halved else precision.dtype,
+            attn_implementation="sdpa",
         )
     torch.random.set_rng_state(state)
+    if precision.halved:
+        halve(network)
     return Model(network.eval(), tokenizer, name=name)

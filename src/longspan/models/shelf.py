@@ -63,13 +63,22 @@ def describe(place: Path) -> Shelved:
 
 def parameters(file: Path) -> int:
     """Return how many weights a safetensors file holds, from its header; saved positions (int64) are none."""
+    return sum(math.prod(tensor["shape"]) for tensor in _header(file).values() if tensor["dtype"] != "I64")
+
+
+def formats(file: Path) -> set[str]:
+    """Return the formats of the matrices in a safetensors file, as its header names them: F32, BF16, F16 and others."""
+    return {tensor["dtype"] for tensor in _header(file).values() if len(tensor["shape"]) > 1}
+
+
+def _header(file: Path) -> dict[str, Any]:
     with file.open("rb") as weights:
         size = int.from_bytes(weights.read(8), "little")
         if size > HEADER_LIMIT:
             raise ValueError(f"{file.name} says its header has {size:,} bytes")
         header: dict[str, Any] = json.loads(weights.read(size))
     header.pop("__metadata__", None)
-    return sum(math.prod(tensor["shape"]) for tensor in header.values() if tensor["dtype"] != "I64")
+    return header
 
 
 def kv_bytes(config: dict[str, Any], *, tokens: int) -> int:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from longspan.core.errors import InputError
 from longspan.kv.buffer import FIRST, capacity, grown
 from longspan.kv.window import SLACK, SPARE
+from longspan.models.half import sizes
+from longspan.models.precision import PRECISIONS, Precision
 from longspan.models.shelf import parameters, windows
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Shape:
     intermediate: int
     vocab: int
     weight_bytes: int
+    bytes_per_weight: int
+    """Of a weight that tokens are multiplied with."""
     bytes_per_value: int
     """Of a stored key or value, and of an activation."""
     window: int
@@ -46,21 +50,21 @@ class Shape:
     def of(cls, model: Model) -> Shape:
         """Read a loaded model."""
         config = model.network.get_decoder().config.to_dict()
-        weights = {weight.data_ptr(): weight.nbytes for weight in model.network.parameters()}
-        return cls._of(config, sum(weights.values()), model.network.dtype.itemsize)
+        return cls._of(config, sizes(model.network)[1], PRECISIONS[model.dtype])
 
     @classmethod
-    def read(cls, folder: Path, bytes_per_value: int) -> Shape:
+    def read(cls, folder: Path, precision: Precision) -> Shape:
         """Read a model's folder without loading it; InputError where its sizes cannot be read."""
         try:
             config = json.loads((folder / "config.json").read_text("utf-8"))
+            config = config.get("text_config", config)
             weights = sum(parameters(file) for file in folder.glob("*.safetensors"))
-            return cls._of(config.get("text_config", config), weights * bytes_per_value, bytes_per_value)
+            return cls._of(config, precision.weight_bytes(weights, config), precision)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"cannot read the sizes of the model in {folder}: {error}") from error
 
     @classmethod
-    def _of(cls, config: Mapping[str, Any], weight_bytes: int, bytes_per_value: int) -> Shape:
+    def _of(cls, config: Mapping[str, Any], weight_bytes: int, precision: Precision) -> Shape:
         looks = windows(dict(config))
         sliding = [look for look in looks if look]
         heads = config["num_attention_heads"]
@@ -73,11 +77,17 @@ class Shape:
             intermediate=config["intermediate_size"],
             vocab=config["vocab_size"],
             weight_bytes=weight_bytes,
-            bytes_per_value=bytes_per_value,
+            bytes_per_weight=precision.weight,
+            bytes_per_value=precision.dtype.itemsize,
             window=config["max_position_embeddings"],
             sliding_window=max(sliding, default=0),
             sliding_layers=len(sliding),
         )
+
+    @property
+    def plain_weight_bytes(self) -> int:
+        """Bytes of the weights with as many bits as are computed in."""
+        return self.weight_bytes * self.bytes_per_value // self.bytes_per_weight
 
     @property
     def token_bytes(self) -> int:

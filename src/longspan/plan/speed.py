@@ -131,7 +131,7 @@ def _slope(rise: float, run: float) -> float:
 
 def _from_one(shape: Shape, per_token: float, step: float) -> Speed:
     """What a slow model's first length tells: attention from its operations, stored tokens from their bytes."""
-    weights = shape.weight_bytes // shape.bytes_per_value
+    weights = shape.weight_bytes // shape.bytes_per_weight
     per_pair = per_token * 4 * shape.heads * shape.head_dim / (2 * weights) / EFFICIENCY
     return Speed(per_token, per_pair, step, step * shape.token_bytes / shape.weight_bytes)
 
