@@ -3,9 +3,10 @@
     python benchmarks/limits.py                       # SmolLM2 with 512 tokens stored
     python benchmarks/limits.py --stored 8192
 
-The whole step is timed, then its products by themselves: each weight matrix, those that read the same input laid side
-by side as fused projections have them, and these by `longspan.models.product`; then attention of one token in all
-layers, in the fused kernel and as two plain products. Rates are bytes of weights, or of keys and values, a second.
+The whole step is timed, then its products by themselves, in what the model computes in: each weight matrix, those that
+read the same input laid side by side as fused projections have them, and these by `longspan.models.product` and, in
+float32, with weights of sixteen bits by `longspan.models.half`; then attention of one token in all layers, in the fused
+kernel and as plain products. Rates are bytes of weights, or of keys and values, a second.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile
 
+from longspan.bench.sides import plain
 from longspan.evals.haystack import library
 from longspan.models import ensure
+from longspan.models.half import Half, multiplies_half
 from longspan.models.model import Model
 from longspan.models.product import Product
 from longspan.plan.shape import Shape
@@ -64,13 +67,18 @@ def attentions(model: Model, stored: int) -> dict[str, tuple[Callable[[], None],
         for k, v in held:
             F.scaled_dot_product_attention(q_BGRD, k, v)
 
-    def plain() -> None:
+    def singly() -> None:
         for k, v in held:
             for q, k_SD, v_SD in zip(q_BGRD[0], k[0], v[0], strict=True):
                 torch.softmax(q @ k_SD.T * dim**-0.5, -1) @ v_SD
 
+    def batched() -> None:
+        for k, v in held:
+            torch.softmax(q_BGRD @ k.mT * dim**-0.5, -1) @ v
+
     nbytes = sum(x.nbytes for x in held)
-    return {"attention, fused kernel": (fused, nbytes), "attention, products": (plain, nbytes)}
+    named = {"fused kernel": fused, "a product for each head": singly, "batches of products": batched}
+    return {f"attention, {name}": (run, nbytes) for name, run in named.items()}
 
 
 def main() -> None:
@@ -92,19 +100,26 @@ def main() -> None:
     events = sorted(profiled.key_averages(), key=lambda event: -event.self_cpu_time_total)
     for event in events[:6]:
         print(f"  {event.self_cpu_time_total / STEPS / 1e3:6.2f} ms  {event.count // STEPS:4} calls  {event.key}")
-    layers = model.network.get_decoder().layers
+    network = plain(model).network
+    ways: dict[str, Callable[[torch.Tensor], Callable[[torch.Tensor], object]]] = {
+        "PyTorch": lambda weight: partial(F.linear, weight=weight),
+        "longspan": Product,
+    }
+    if network.dtype == torch.float32 and multiplies_half():
+        ways["16 bits"] = Half
     with torch.inference_mode():
         alone, fused = list[torch.Tensor](), list[torch.Tensor]()
-        for layer in layers:
+        for layer in network.get_decoder().layers:
             named = {
                 name.rpartition(".")[2]: part.weight for name, part in layer.named_modules() if hasattr(part, "weight")
             }
             alone += [named[name] for group in FUSED for name in group]
             fused += [torch.cat([named[name] for name in group]) for group in FUSED]
-        head = [model.network.get_output_embeddings().weight]
+        head = [network.get_output_embeddings().weight]
         for name, weights in {"projections": alone, "projections, fused": fused, "head": head}.items():
-            for said, layer in {"PyTorch": lambda w: partial(F.linear, weight=w), "longspan": Product}.items():
-                took, size = 1e3 * seconds(products(weights, layer)), sum(w.nbytes for w in weights)
+            for said, layer in ways.items():
+                took = 1e3 * seconds(products(weights, layer))
+                size = sum(2 * w.numel() if layer is Half else w.nbytes for w in weights)
                 by = f"{len(weights):4} by {said:8}"
                 print(f"{name:20} {by}{took:6.2f} ms, {size / took / 1e6:5.1f} GB/s")
         for name, (run, size) in attentions(model, asked.stored).items():

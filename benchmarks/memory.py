@@ -17,9 +17,10 @@ What was found is kept in the file: the same command goes on where it stopped.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import json
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -50,6 +51,7 @@ from longspan.models import ensure
 from longspan.models.method import Method
 from longspan.models.model import Model
 from longspan.models.session import Session
+from longspan.plan.machine import held_memory
 
 AGAIN = 128
 """Tokens that a forked session reads anew: more than any score looks back."""
@@ -243,13 +245,13 @@ def families(model: Model, found: Found, length: int, samples: int, ways: list[s
                     print(task, index, method, score, flush=True)
 
 
-def cost(name: str, found: Found, length: int, only: list[str]) -> None:
+def cost(name: str, dtype: str, found: Found, length: int, only: list[str]) -> None:
     """Seconds and peak memory of every method, each in a process of its own."""
     for label, _, method in every(length):
         if not any(name in label for name in only or [""]) or f"cost {label}" in found:
             continue
-        command = [sys.executable, __file__, "one", "--model", name, "--length", str(length), "--method", method]
-        done = subprocess.run(command, capture_output=True, text=True)
+        command = [sys.executable, __file__, "one", "--model", name, "--dtype", dtype, "--length", str(length)]
+        done = subprocess.run([*command, "--method", method], capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{label}: {done.stderr}")
         found.put(f"cost {label}", json.loads(done.stdout))
@@ -257,8 +259,9 @@ def cost(name: str, found: Found, length: int, only: list[str]) -> None:
 
 
 def one(model: Model, length: int, method: str) -> dict[str, float]:
-    """Prefill, 32 decoded tokens, bytes and the most memory that the process ever had."""
+    """Prefill, 32 decoded tokens, bytes, and the most memory that reading and writing took beside the loaded model."""
     (reading,) = readings(model, library(), [length], 1)
+    loaded = settled()
     with model.open(Method.parse(method), length=length + 64) as session:
         began = time.perf_counter()
         logits_BV = session.prefill([reading.tokens])
@@ -268,19 +271,33 @@ def one(model: Model, length: int, method: str) -> dict[str, float]:
             began = time.perf_counter()
             logits_BV = session.decode(logits_BV.argmax(-1, keepdim=True))[:, -1]
             steps.append(time.perf_counter() - began)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "prefill_tok_s": len(reading.tokens) / prefill,
         "decode_tok_s": 1 / statistics.median(steps),
         "nbytes": nbytes,
-        "peak": peak,
+        "peak": highest() - loaded,
     }
+
+
+def settled() -> int:
+    """Bytes that the process holds once all that is free was given back; the high-water mark starts from here (Linux)."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    return held_memory()
+
+
+def highest() -> int:
+    """The most bytes that the process held since (Linux)."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) * 1024
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("quality", "families", "cost", "one"))
     parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--length", type=int, default=4096)
     parser.add_argument("--documents", type=int, default=4, help="texts of each kind")
     parser.add_argument("--needles", type=int, default=20, help="questions of each kind, over all texts")
@@ -293,8 +310,8 @@ def main() -> None:
     asked = parser.parse_args()
     found = Found(asked.out)
     if asked.part == "cost":
-        return cost(asked.model, found, asked.length, asked.only)
-    model = Model.load(ensure(asked.model))
+        return cost(asked.model, asked.dtype, found, asked.length, asked.only)
+    model = Model.load(ensure(asked.model), dtype=asked.dtype)
     if asked.part == "one":
         return print(json.dumps(one(model, asked.length, *asked.method)))
     if asked.part == "families":
