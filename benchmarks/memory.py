@@ -280,7 +280,7 @@ def one(model: Model, length: int, method: str) -> dict[str, float]:
 
 
 def settled() -> int:
-    """Bytes that the process holds once all that is free was given back; the high-water mark starts from here (Linux)."""
+    """Bytes that the process holds with all that is free given back; the high-water mark starts from here (Linux)."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")

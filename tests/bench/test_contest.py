@@ -1,5 +1,7 @@
 """Sides take turns, every other round backwards; medians, ratios of one turn, and break-evens come out as by hand."""
 
+import math
+
 import pytest
 
 from longspan.bench.contest import Plan, Spread, Standing, contest, verdicts
@@ -68,6 +70,15 @@ def test_the_break_even_lies_on_a_line_in_logarithms():
     (found,) = verdicts([standing(1000, 3.9, 4.0, 4.1), standing(4000, 0.4, 0.5, 0.6)])
     assert found.break_even == pytest.approx((1000 * 4 ** (2 / 3),))
     assert "faster than dense below about 2,520 tokens, slower beyond" in str(found)
+
+
+def test_lengths_in_between_that_decide_nothing_still_say_where_it_lies():
+    level = standing(2000, 0.9, 0.95, 1.1)
+    (found,) = verdicts([standing(500, 0.94, 0.95, 0.96), level, standing(8000, 1.9, 2.0, 2.1)])
+    assert found.break_even == pytest.approx((2000 * 4 ** (math.log(0.95) / math.log(0.95 / 2)),))
+    above = standing(1000, 0.9, 1.2, 1.3)
+    (found,) = verdicts([standing(500, 0.94, 0.95, 0.96), above, level, standing(8000, 1.9, 2.0, 2.1)])
+    assert 2000 < found.break_even[0] < 8000
 
 
 def test_turns_that_differ_decide_nothing():

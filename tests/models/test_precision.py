@@ -31,9 +31,7 @@ def test_a_processor_without_fast_half_precision_computes_in_float32_with_the_we
 def test_weights_of_more_bits_stay_whole(tmp_path):
     folder = stored(tmp_path, torch.float32)
     assert pick_precision(CPU, folder) == PRECISIONS["float32"]
-    with pytest.raises(
-        InputError, match=r"w16a32 would round the weights in .*, which have more bits: take"
-    ):
+    with pytest.raises(InputError, match=r"w16a32 would round the weights in .*, which have more bits: take"):
         find_precision("w16a32", CPU, folder)
 
 

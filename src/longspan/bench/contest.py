@@ -146,8 +146,8 @@ def contest(
 def verdicts(standings: Sequence[Standing]) -> list[Verdict]:
     """Every side of ours against every rival.
 
-    Break-evens lie where the line through two neighbouring lengths with another winner each, both axes logarithmic,
-    crosses 1.
+    A break-even lies between two lengths with another winner each, where the line through the medians, both axes
+    logarithmic, crosses 1 for the last time.
     """
     found = []
     for quantity, side in dict.fromkeys((each.quantity, each.side) for each in standings):
@@ -161,10 +161,16 @@ def verdicts(standings: Sequence[Standing]) -> list[Verdict]:
 
 def _break_even(ratios: Mapping[int, Spread]) -> Iterator[float]:
     decided = [(length, ratio) for length, ratio in ratios.items() if ratio.sign]
-    for (short, before), (long, after) in pairwise(decided):
+    for (first, before), (last, after) in pairwise(decided):
         if before.sign != after.sign:
-            fall, rise = math.log(before.median), math.log(after.median)
-            yield short * (long / short) ** (fall / (fall - rise))
+            medians = [(length, ratio.median) for length, ratio in ratios.items() if first <= length <= last]
+            yield [_crossing(*pair) for pair in pairwise(medians) if (pair[0][1] < 1) != (pair[1][1] < 1)][-1]
+
+
+def _crossing(before: tuple[int, float], after: tuple[int, float]) -> float:
+    """The length where the line through two lengths and their ratios, all logarithmic, crosses 1."""
+    (short, fall), (long, rise) = before, after
+    return float(short * (long / short) ** (math.log(fall) / math.log(fall / rise)))
 
 
 def _ratio(rival: Sequence[float], mine: Sequence[float]) -> Spread:
