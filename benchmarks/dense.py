@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from longspan.models.model import Model
 from longspan.models.reference import Reference
 from longspan.models.session import CHUNK
 from longspan.pattern.a_shape import AShape
+from longspan.plan.machine import peak_memory
 
 
 def tokens(model: Model, length: int) -> list[int]:
@@ -132,9 +132,9 @@ def memory(model: str, length: int) -> dict[str, float]:
 
 def one_side(model: Model, side: str, length: int) -> tuple[float, float]:
     prompt = tokens(model, length)
-    loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    loaded = peak_memory()
     transformers_prefill(model, prompt) if side == "transformers" else longspan_prefill(model, prompt)
-    return loaded / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return loaded / 1e6, peak_memory() / 1e6
 
 
 def row(values: dict[str, float]) -> str:

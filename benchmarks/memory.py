@@ -51,7 +51,7 @@ from longspan.models import ensure
 from longspan.models.method import Method
 from longspan.models.model import Model
 from longspan.models.session import Session
-from longspan.plan.machine import held_memory
+from longspan.plan.machine import held_memory, peak_memory
 
 AGAIN = 128
 """Tokens that a forked session reads anew: more than any score looks back."""
@@ -275,7 +275,7 @@ def one(model: Model, length: int, method: str) -> dict[str, float]:
         "prefill_tok_s": len(reading.tokens) / prefill,
         "decode_tok_s": 1 / statistics.median(steps),
         "nbytes": nbytes,
-        "peak": highest() - loaded,
+        "peak": peak_memory() - loaded,
     }
 
 
@@ -285,12 +285,6 @@ def settled() -> int:
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return held_memory()
-
-
-def highest() -> int:
-    """The most bytes that the process held since (Linux)."""
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) * 1024
 
 
 def main() -> None:

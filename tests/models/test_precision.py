@@ -55,7 +55,12 @@ def test_where_half_precision_is_fast_it_is_taken(monkeypatch):
 
 
 def test_bytes_of_weights_are_counted_by_hand():
-    config = {"vocab_size": 10, "hidden_size": 4}
-    assert PRECISIONS["bfloat16"].weight_bytes(100, config) == 200
-    assert PRECISIONS["w16a32"].weight_bytes(100, config) == 4 * 40 + 2 * 60
-    assert PRECISIONS["w16a32"].weight_bytes(100, {**config, "tie_word_embeddings": True}) == 4 * 40 + 2 * 60 + 2 * 40
+    config = {"vocab_size": 10, "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 2}
+    config |= {"num_attention_heads": 9, "head_dim": 64, "tie_word_embeddings": False}
+    own, embedding = 2 * 576 * (960 + 576 + 3 * 1536), 10 * 576
+    assert PRECISIONS["bfloat16"].weight_bytes(own + 2 * embedding, config) == 2 * (own + 2 * embedding)
+    # of 576 input channels 1,024 are packed, of 1,536 no more
+    packed = 2 * 2 * (1024 * (960 + 576 + 2 * 1536) + 1536 * 576)
+    assert PRECISIONS["w16a32"].weight_bytes(own + 2 * embedding, config) == 4 * embedding + packed + 2 * 10 * 1024
+    tied = config | {"tie_word_embeddings": True}
+    assert PRECISIONS["w16a32"].weight_bytes(own + embedding, tied) == 4 * embedding + packed + 2 * 10 * 1024

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import subprocess
+import sys
 
 from longspan.plan.machine import Machine, held_memory, here, peak_memory
 
@@ -36,3 +38,10 @@ def test_memory_taken_is_seen_and_its_peak_stays():
     block.close()
     assert held_memory() < grown - 40_000_000
     assert peak_memory() >= grown - 1_000_000
+
+
+def test_a_process_has_no_part_in_the_memory_of_the_one_that_started_it():
+    block = bytearray(b"x") * 300_000_000
+    script = "from longspan.plan.machine import peak_memory; print(peak_memory())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert 1_000_000 < int(done.stdout) < len(block)

@@ -46,7 +46,10 @@ def test_sliding_layers_store_their_window_and_its_slack_only():
 
 
 def test_activations_take_what_a_hand_counts():
-    assert SMOLLM2.work_bytes(512) == 512 * (6 * 576 + 3 * 1536 + 4 * 9 * 64) * 2 + 8 * 49152
+    used = 512 * (6 * 576 + 3 * 1536 + 4 * 9 * 64)
+    assert SMOLLM2.work_bytes(512) == used * 2 + 8 * 49152
+    single = dataclasses.replace(SMOLLM2, bytes_per_value=4)
+    assert single.work_bytes(512) == 3 * used * 4 + 8 * 49152  # with what stays allocated in pieces
 
 
 @pytest.mark.parametrize(

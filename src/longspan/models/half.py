@@ -1,7 +1,7 @@
 """Linear layers that compute in float32 and keep their weights in sixteen bits.
 
 Weights that were trained in bfloat16 or float16 lose nothing so; products of a few tokens, which only wait for weights
-from memory, take half the time or less, and the model half the memory. What is multiplied is packed for FBGEMM.
+from memory, take half the time or less, and wide models half the memory. What is multiplied is packed for FBGEMM.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ EXACT = 2.0**-25
 """How far a weight may be off: half of the least step of float16, whose small numbers bfloat16 has more exactly."""
 BYTES = 2
 """Of a weight."""
+BLOCK = 512
+"""FBGEMM packs so many input channels together, and makes room for the last block as for a whole one."""
+ROWS = 4096
+"""Outputs whose weights are looked at together, so that no second copy of a large matrix is made."""
 
 
 def multiplies_half() -> bool:
@@ -52,7 +56,7 @@ class HalfLinear(nn.Module):
         super().__init__()
         self.in_features, self.out_features = part.in_features, part.out_features
         held = part.weight.numel() + (0 if part.bias is None else part.bias.numel())
-        self.nbytes, self.parameters_added = BYTES * held, 0 if tied else held
+        self.nbytes, self.parameters_added = packed_bytes(part.out_features, part.in_features), 0 if tied else held
         self._half, self._shared, self._index = half, shared, index
 
     def forward(self, x_BTC: Tensor) -> Tensor:
@@ -66,10 +70,16 @@ class HalfLinear(nn.Module):
                 destination[prefix + name] = self._shared.part(self._index, whole)
 
 
-def holds(weight: Tensor) -> bool:
+def packed_bytes(outputs: int, inputs: int) -> int:
+    """Bytes of a packed weight matrix."""
+    return BYTES * outputs * -(-inputs // BLOCK) * BLOCK
+
+
+def holds(weight_VC: Tensor) -> bool:
     """Whether float16 has these weights, none of them rounded by more than float16's least step."""
-    off = (weight.detach().half().float() - weight.detach().float()).abs().amax()
-    return bool(off <= EXACT)  # an overflow is infinitely far off
+    rows = weight_VC.detach().split(ROWS)
+    off = max(float((some.half().float() - some.float()).abs().amax()) for some in rows)
+    return off <= EXACT  # an overflow is infinitely far off
 
 
 def halve(network: Any) -> None:

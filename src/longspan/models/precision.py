@@ -11,7 +11,7 @@ import torch
 
 from longspan.core.errors import InputError
 from longspan.core.processor import multiplies_bfloat16
-from longspan.models.half import is_halved, multiplies_half
+from longspan.models.half import is_halved, multiplies_half, packed_bytes
 from longspan.models.shelf import formats
 
 HALVES = {"BF16", "F16"}
@@ -32,10 +32,17 @@ class Precision:
         return 2 if self.halved else self.dtype.itemsize
 
     def weight_bytes(self, parameters: int, config: Mapping[str, Any]) -> int:
-        """Bytes of a model of so many weights; an embedding that is looked up has no fewer bits than is computed in."""
-        embedding = config["vocab_size"] * config["hidden_size"]
-        again = embedding if self.halved and config.get("tie_word_embeddings") else 0
-        return embedding * self.dtype.itemsize + (parameters - embedding + again) * self.weight
+        """Bytes of a decoder of so many weights, of which an embedding has no fewer bits than is computed in."""
+        if not self.halved:
+            return parameters * self.dtype.itemsize
+        hidden, inner, heads = config["hidden_size"], config["intermediate_size"], config["num_attention_heads"]
+        mixed = heads * (config.get("head_dim") or hidden // heads)
+        embedding, deep = config["vocab_size"] * hidden, config["num_hidden_layers"] * hidden
+        tied = embedding if config.get("tie_word_embeddings") else 0
+        # all that is neither embedding, nor behind attention or a gate, multiplies hidden states
+        wide = (parameters - embedding + tied) // hidden - deep // hidden * (mixed + inner)
+        packed = packed_bytes(wide, hidden) + packed_bytes(deep, mixed) + packed_bytes(deep, inner)
+        return embedding * self.dtype.itemsize + packed
 
 
 PRECISIONS = {

@@ -51,10 +51,14 @@ def here(device: str = "cpu") -> Machine:
 
 def peak_memory() -> int:
     """The most memory, in bytes, that this process has held so far; 0 where nobody can tell."""
+    status = _kernel(Path("/proc/self/status"))
+    if "VmHWM" in status:
+        return int(status["VmHWM"].split()[0]) * 1024
     if sys.platform == "win32":
         return 0
     import resource
 
+    # of a process that was forked it counts what the parent held then
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 
@@ -80,10 +84,13 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def _kernel(path: Path) -> dict[str, str]:
+    """What Linux says in a file of names and values; empty elsewhere."""
+    return dict(line.split(":", 1) for line in path.read_text().splitlines()) if path.exists() else {}
+
+
 def _memory() -> tuple[int, int]:
-    info = Path("/proc/meminfo")
-    if info.exists():
-        rows = dict(line.split(":", 1) for line in info.read_text().splitlines())
+    if rows := _kernel(Path("/proc/meminfo")):
         total, available = (int(rows.get(name, "0").split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
         return total, available
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

@@ -61,7 +61,7 @@ def base(archive: Archive) -> int:
     """Bytes that the interpreter holds with its libraries at work on a model of no size; measured once and kept."""
     import torch
 
-    key = digest_of("base", BASE, sys.version, torch.__version__, __version__)
+    key = digest_of("interpreter", BASE, sys.version, torch.__version__, __version__)
     folder = archive.get("base", key)
     if folder is None:
         held = _python("-c", BASE)
