@@ -16,6 +16,8 @@ from longspan.models.alike import Shared, groups
 
 EXACT = 2.0**-25
 """How far a weight may be off: half of the least step of float16, whose small numbers bfloat16 has more exactly."""
+ENGINES = ("x86", "fbgemm")
+"""PyTorch's engines of quantised products that are FBGEMM's."""
 BYTES = 2
 """Of a weight."""
 BLOCK = 512
@@ -26,7 +28,7 @@ ROWS = 4096
 
 def multiplies_half() -> bool:
     """Whether PyTorch has the products here."""
-    return bool({"fbgemm", "x86"} & set(torch.backends.quantized.supported_engines))
+    return torch.backends.quantized.engine in ENGINES and hasattr(torch.ops.quantized, "linear_dynamic_fp16")
 
 
 class Half:
