@@ -57,8 +57,6 @@ AGAIN = 128
 """Tokens that a forked session reads anew: more than any score looks back."""
 CONTINUED = 256
 """Tokens of a text's continuation whose perplexity counts."""
-REPLY = 40
-"""Tokens of a reply to a family's question."""
 
 
 def pairs(model: Model, length: int, documents: int, needles: int) -> list[Reading]:
@@ -211,21 +209,18 @@ def _once(found: Found, key: str, run: Callable[[], dict[str, Any]]) -> None:
         print(f"{key}: {sum(value['right'])} of {len(value['right'])}", flush=True)
 
 
-def reply(model: Model, session: Session, question: list[int], stops: set[int]) -> str:
-    """A reply by greedy decoding, up to its first line's end."""
+def reply(model: Model, session: Session, question: list[int], most: int) -> str:
+    """A reply of so many tokens at most by greedy decoding."""
     said: list[int] = []
     logits_V = session.decode(torch.tensor([question]))[0, -1]
-    while len(said) < REPLY:
-        said.append(int(logits_V.argmax()))
-        if said[-1] in stops or "\n" in model.decode(said).lstrip():
-            break
-        logits_V = session.decode(torch.tensor([said[-1:]]))[0, -1]
-    return model.decode([token for token in said if token not in stops])
+    while len(said) < most and (token := int(logits_V.argmax())) not in model.ends:
+        said.append(token)
+        logits_V = session.decode(torch.tensor([[token]]))[0, -1]
+    return model.decode(said)
 
 
 def families(model: Model, found: Found, length: int, samples: int, ways: list[str]) -> None:
     """RULER's tasks, the question asked after the text was compressed, with the methods named."""
-    stops = set(model.ends)
     for task in expand("ruler"):
         made = find(task)
         for index in range(samples):
@@ -239,7 +234,7 @@ def families(model: Model, found: Found, length: int, samples: int, ways: list[s
             with closing(Text(model, tuple(head))) as text:
                 for method in missing:
                     with closing(text.opened(Way(method, method), method)) as session:
-                        nbytes, said = session.nbytes(), reply(model, session, tail, stops)
+                        nbytes, said = session.nbytes(), reply(model, session, tail, sample.max_tokens)
                     score = made.rule.grade(said, sample)
                     found.put(f"family {task} {index} {method}", {"score": score, "nbytes": nbytes, "said": said})
                     print(task, index, method, score, flush=True)
