@@ -23,7 +23,7 @@ CHUNK = 2048
 POSITION = 8
 """Bytes of a stored token's position."""
 HELD = {2: 1, 4: 3}
-"""By bytes per value: times the activations in use that are held, with those the C library keeps in pieces; measured."""
+"""By bytes per value: times the activations in use that are held, with freed ones the C library keeps; measured."""
 
 
 @dataclass(frozen=True, slots=True)
