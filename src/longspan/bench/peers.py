@@ -158,11 +158,7 @@ class KVPress:
         pipe = subprocess.PIPE
         with self._words.open("w") as words:
             self._process = subprocess.Popen([asked.python, script], stdin=pipe, stdout=pipe, stderr=words, text=True)
-        wanted = {
-            "folder": str(model.folder.resolve()),
-            "dtype": str(model.network.dtype).removeprefix("torch."),
-            "device": str(model.device),
-        }
+        wanted = {"folder": str(model.folder.resolve()), "dtype": model.computing, "device": str(model.device)}
         press = {"press": asked.press, "share": asked.share, "threads": torch.get_num_threads()}
         self.versions: Mapping[str, str] = self._ask({**wanted, **press})
 

@@ -142,12 +142,11 @@ class Transformers:
 
 def plain(model: Model) -> Model:
     """The model as transformers has it: loaded anew where its weights have fewer bits than it computes in."""
-    dtype = str(model.network.dtype).removeprefix("torch.")
-    if model.dtype == dtype:
+    if model.dtype == model.computing:
         return model
     if model.name.startswith(PREFIX):
-        return shaped(model.name, device=str(model.device), dtype=dtype)
-    return Model.load(model.folder, device=str(model.device), dtype=dtype)
+        return shaped(model.name, device=str(model.device), dtype=model.computing)
+    return Model.load(model.folder, device=str(model.device), dtype=model.computing)
 
 
 def prose(model: Model, length: int) -> str:

@@ -19,11 +19,11 @@ from longspan.core.types import Progressive, Watch
 from longspan.models import takeover
 from longspan.models.digest import digest
 from longspan.models.early import Pruned
-from longspan.models.half import halve, sizes
+from longspan.models.half import halve, is_halved, sizes
 from longspan.models.lazy import Lazy
 from longspan.models.method import Method
 from longspan.models.placing import check_rotary
-from longspan.models.precision import find_device, find_precision, named
+from longspan.models.precision import find_device, find_precision
 from longspan.models.session import Session
 from longspan.prune.plain import Plain
 
@@ -85,7 +85,12 @@ class Model:
     @property
     def dtype(self) -> str:
         """Its precision, by name."""
-        return named(self.network)
+        return "w16a32" if is_halved(self.network) else self.computing
+
+    @property
+    def computing(self) -> str:
+        """What it computes in, by name, whatever its weights are."""
+        return str(self.network.dtype).removeprefix("torch.")
 
     @cached_property
     def digest(self) -> str:

@@ -11,7 +11,7 @@ import torch
 
 from longspan.core.errors import InputError
 from longspan.core.processor import multiplies_bfloat16
-from longspan.models.half import is_halved, multiplies_half, packed_bytes
+from longspan.models.half import multiplies_half, packed_bytes
 from longspan.models.shelf import formats
 
 HALVES = {"BF16", "F16"}
@@ -103,11 +103,6 @@ def find_precision(name: str, device: torch.device, folder: Path | None = None) 
     if found.halved and folder is not None and not _is_half(folder):
         raise InputError(f"{name} would round the weights in {folder}, which have more bits: take --dtype float32")
     return found
-
-
-def named(network: Any) -> str:
-    """The precision of a network, by name."""
-    return "w16a32" if is_halved(network) else str(network.dtype).removeprefix("torch.")
 
 
 def _is_half(folder: Path) -> bool:
