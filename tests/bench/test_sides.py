@@ -1,11 +1,16 @@
 """Our sides do the work that they are timed for."""
 
 import pytest
-from tests.models.tiny_model import tiny_model
+import torch
+from tests.models.tiny_model import saved, tiny_model
 
-from longspan.bench.sides import SPARE, Longspan, Transformers, cut, encode, prose
+from longspan.bench.peers import read
+from longspan.bench.sides import SPARE, Longspan, Transformers, cut, encode, plain, prose
 from longspan.core.errors import InputError
+from longspan.models.half import is_halved, multiplies_half
+from longspan.models.model import Model
 from longspan.models.reference import Reference
+from longspan.plan.shape import Shape
 
 MODEL = tiny_model(num_hidden_layers=2)
 TEXT = prose(MODEL, 500)
@@ -57,3 +62,17 @@ def test_a_text_too_short_is_an_error_with_the_numbers():
 def test_an_unknown_method_is_answered_with_the_nearest():
     with pytest.raises(InputError, match="did you mean 'snapkv'"):
         Longspan(MODEL, "kv=snapvk")
+
+
+@pytest.mark.skipif(not multiplies_half(), reason="PyTorch has FBGEMM on x86 processors only")
+def test_transformers_runs_whole_weights_where_ours_are_halved(tmp_path):
+    model = Model.load(saved(tmp_path, tiny_model().network.to(torch.bfloat16)), device="cpu", dtype="w16a32")
+    theirs = plain(model)
+    assert (model.dtype, model.computing, theirs.dtype) == ("w16a32", "float32", "float32")
+    assert not is_halved(theirs.network)
+    assert plain(theirs) is theirs
+    ids = torch.tensor([[5, 6, 7]])
+    torch.testing.assert_close(theirs.network(ids).logits, model.network(ids).logits, atol=1e-4, rtol=1e-4)
+    (asked,) = read("transformers", gguf=tmp_path, python="")
+    assert asked.held(Shape.of(model), 100) == 2 * Shape.of(model).weight_bytes
+    assert asked.held(Shape.of(theirs), 100) == 0

@@ -88,7 +88,7 @@ class Shape:
 
     @property
     def plain_weight_bytes(self) -> int:
-        """Bytes of the weights with as many bits as are computed in."""
+        """Bytes of the weights, at most, with as many bits as are computed in."""
         return self.weight_bytes * self.bytes_per_value // self.bytes_per_weight
 
     @property
