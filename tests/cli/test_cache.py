@@ -16,6 +16,8 @@ from longspan.archive import Archive
 from longspan.archive.cache import Cache
 from longspan.cli import ask as ask_module
 from longspan.cli.main import main
+from longspan.kv.reuse import file
+from longspan.models.method import Method
 from longspan.models.model import Model
 
 SETTINGS = {"num_hidden_layers": 2, "max_position_embeddings": 1024}
@@ -117,6 +119,34 @@ def _knows_little(load):
     return lambda *words: (load(*words)[0], 100)
 
 
+@pytest.mark.parametrize("route", ["auto", "stream"])
+def test_a_text_beyond_the_window_is_streamed_once(add, ask, run, model, route):
+    fresh, _ = ask("long.txt", options=("--route", "stream"))
+    made = add("long.txt")
+    assert Method.parse(made["method"]) == Method.parse(fresh["method"])
+    assert made["tokens"] > 3 * SETTINGS["max_position_embeddings"]
+    again, said = ask("long.txt", options=("--route", route))
+    assert (again["plan"]["chosen"], again["tokens"]["cached"]) == ("stream", made["tokens"])
+    assert f"{made['tokens']:,} of its tokens were read before" in said or route == "stream"
+    assert again["answer"] == fresh["answer"]
+    before, after = (
+        next(each for each in answer["plan"]["routes"] if each["name"] == "stream")["seconds"]
+        for answer in (fresh, again)
+    )
+    assert after < before / 5
+    assert ask("long.txt", options=("--route", "retrieve"))[0]["tokens"]["cached"] == 0
+    assert "proved: every logit is equal" in run("cache", "verify", "-m", model, "--device", "cpu")[1]
+
+
+def test_a_method_that_retrieves_is_stored_too(add, ask, at_home, run, model):
+    method = ("--method", "kv=quest:budget=64,dense_layers=0")
+    fresh, _ = ask(options=method)
+    assert run("cache", "add", at_home / "a.txt", "-m", model, *HERE, *method)[0] == 0
+    again, _ = ask(options=method)
+    assert again["tokens"]["cached"] > 100
+    assert again["answer"] == fresh["answer"]
+
+
 def test_what_is_stored_for_another_precision_is_said(add, ask):
     add(dtype="bfloat16")
     found, err = ask()
@@ -177,9 +207,8 @@ def test_adding_twice_reads_once(add, run, at_home, model):
         (["add", "none.txt"], "none.txt"),
         (["add", "a.txt", "-m", "nomodel"], "no model 'nomodel'"),
         (["add", "a.txt", "--method", "kv=nothing"], "unknown kv method 'nothing'"),
-        (["add", "a.txt", "--method", "kv=infllm"], "InfLLM cannot hand its stored tokens over"),
         (["add", "a.txt", "--dtype", "int3"], "no precision named 'int3'"),
-        (["add", "long.txt"], "the window of tiny holds 1,024"),
+        (["add", "long.txt", "--method", "kv=kivi"], "the window of tiny holds 1,024 with the question: leave --"),
         (["rm", "--all", "--limit", "3"], "say what to remove"),
         (["rm"], "say what to remove"),
         (["rm", "abcd"], "no key begins with 'abcd'"),
@@ -200,11 +229,16 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(run, at_home, model, words,
 
 
 def test_ctrl_c_while_adding_leaves_nothing(run, at_home, model, monkeypatch):
-    def stop(*_):
-        raise KeyboardInterrupt
+    gathered, calls = file._gathered, []
+
+    def stop(name, part):
+        calls.append(name)
+        if calls.count("pos") == 2:
+            raise KeyboardInterrupt
+        return gathered(name, part)
 
     with monkeypatch.context() as patch:
-        patch.setattr("longspan.kv.reuse.file.save_file", stop)
+        patch.setattr(file, "_gathered", stop)
         assert run("cache", "add", at_home / "a.txt", "-m", model, *HERE)[0] == 130
     assert list((at_home / "home" / "partial").iterdir()) == []
     assert json.loads(run("cache", "ls", "--json")[1]) == []

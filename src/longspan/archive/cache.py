@@ -23,6 +23,7 @@ from longspan.kv.reuse.snapshot import Snapshot
 from longspan.models.digest import remember
 from longspan.models.disk import FULL, free, no_room, occupied
 from longspan.models.method import Method
+from longspan.models.session import CHUNK
 
 if TYPE_CHECKING:
     from longspan.documents.document import Document
@@ -88,6 +89,7 @@ class Cache:
         tokens: Sequence[int],
         documents: Sequence[Document],
         *,
+        chunk: int = CHUNK,
         progress: Progress = silent,
     ) -> tuple[Cached, bool]:
         """Have the model read the beginning of a prompt, prove and store it; return it and whether it is new.
@@ -98,7 +100,7 @@ class Cache:
         key = key_of(tokens, *under)
         if self._has(key):
             return self.describe(key), False
-        stored = proof.read(model, method, tokens, progress=progress)
+        stored = proof.read(model, method, tokens, chunk=chunk, progress=progress)
         weights, dtype, spelt, profile = under
         cached = Cached(
             key=key,
@@ -124,6 +126,11 @@ class Cache:
         cached = self.describe(key)
         remember(self._mark(cached, model), {"sha256": cached.sha256})
         return cached, True
+
+    def holds(self, documents: Sequence[Document]) -> bool:
+        """Whether something is stored, by whatever model, of the first of these documents."""
+        digests = [document.digest for document in documents]
+        return any(cached.digests == digests[: len(cached.digests)] for cached in self.readings()[0])
 
     def find(self, model: Model, method: Method, tokens: Sequence[int], length: int) -> Found | None:
         """The longest stored text that a prompt begins with, for a request of `length` tokens."""

@@ -16,6 +16,7 @@ from longspan.core.progress import Progress, silent
 from longspan.kv.reuse import file
 from longspan.kv.reuse.snapshot import Snapshot
 from longspan.models.method import Method
+from longspan.models.session import CHUNK
 
 if TYPE_CHECKING:
     from longspan.models.model import Model
@@ -33,13 +34,15 @@ class Stored:
     logits_V: Tensor
 
 
-def read(model: Model, method: Method, tokens: Sequence[int], *, progress: Progress = silent) -> Stored:
+def read(
+    model: Model, method: Method, tokens: Sequence[int], *, chunk: int = CHUNK, progress: Progress = silent
+) -> Stored:
     """Have the model read a text; InputError before it does where the method's tokens cannot leave their session."""
     with model.open(method) as trial:
         trial.prefill([tokens[:1]])
         trial.save()
     with model.open(method, length=len(tokens) + ROOM) as session:
-        probe = int(session.prefill([tokens], progress=progress).argmax())
+        probe = int(session.prefill([tokens], chunk=chunk, progress=progress).argmax())
         snapshot = session.save()
         return Stored(snapshot, probe, session.decode(torch.tensor([[probe]]))[0, -1].cpu())
 

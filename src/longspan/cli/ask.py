@@ -94,8 +94,10 @@ def _ask(
     asked = Ask(model, reading.documents, question, replace(wanted, effective=effective))
     shape = Shape.of(model)
     speed = calibrate(model, shape, archive, progress=progress)
-    table = asked.routes(shape, speed, here(str(model.device)))
-    route, why = asked.choose(table, asked.stored(archive))
+    machine = here(str(model.device))
+    stored = asked.stored(archive, machine)
+    table = asked.routes(shape, speed, machine, stored=stored)
+    route, why = asked.choose(table, stored=stored)
     _plan(asked, table, route, why)
     planned = {"routes": [_route(each) for each in table], "chosen": route.name, "why": why}
     if dry_run:

@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from longspan.archive.cache import Cache
     from longspan.archive.cached import Cached
+    from longspan.models.method import Method
     from longspan.models.model import Model
 
 NAMES = 3
@@ -55,8 +56,8 @@ def add(files: tuple[str, ...], as_json: bool, **options: str) -> None:
         documents = read(list(files), progress=progress).documents
         model = _load(options["model"], options["device"], options["dtype"], progress)
         tokens = beginning(model, documents)
-        _check_room(model, method, len(tokens), archive.root)
-        cached, new = cache.add(model, method, tokens, named(documents), progress=progress)
+        method, chunk = _way(model, method, len(tokens), archive.root)
+        cached, new = cache.add(model, method, tokens, named(documents), chunk=chunk, progress=progress)
         result |= {**_json(cached, cache), "new": new}
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
@@ -194,19 +195,38 @@ def _load(name: str, device: str, dtype: str, progress: Any) -> Model:
     return model
 
 
-def _check_room(model: Model, method: Any, tokens: int, root: Path) -> None:
-    """Refuse before anything is read what the model cannot see or the disk cannot hold."""
+def _way(model: Model, method: Method, tokens: int, root: Path) -> tuple[Method, int]:
+    """How `longspan ask` would read so many tokens, and how many at a time.
+
+    Refuses before anything is read what the model cannot see or the disk cannot hold.
+    """
     from longspan.core.errors import InputError
+    from longspan.kv.offload.rest import temporary
     from longspan.models.disk import free, no_room
+    from longspan.models.method import Method
+    from longspan.models.session import CHUNK
+    from longspan.plan.machine import here
+    from longspan.plan.routes import streamed
     from longspan.plan.shape import Shape
 
-    if tokens >= model.window and not method.extends:
-        raise InputError(
-            f"the text has {tokens:,} tokens and the window of {model.name} holds {model.window:,}, the question "
-            "included: take less text or a model with a larger window, or ask without the cache"
-        )
-    if free(root) < (needed := Shape.of(model).kv_bytes(tokens)) and method.kv == type(method)().kv:
+    plain, long, needed = method == Method(), tokens >= model.window, Shape.of(model).kv_bytes(tokens)
+    size = f"the text has {tokens:,} tokens and the window of {model.name} holds {model.window:,} with the question"
+    if long and not plain and not method.extends:
+        raise InputError(f"{size}: leave --method out, then it is streamed, or take less text or a larger window")
+    if plain and free(root) < needed:
         raise no_room(root, needed)
+    if not long:
+        return method, CHUNK
+    way = streamed(model.window, here(str(model.device)))
+    if not plain:
+        return method, way.chunk
+    if way.tier == "disk" and free(temporary()) < needed:
+        raise InputError(
+            f"about {needed:,} bytes are needed in {temporary()} while the text is read, and {free(temporary()):,} are "
+            "free: make room, or set TMPDIR to a folder on a larger disk"
+        )
+    _note(f"{size}: it is streamed, and every token sees {way.seen:,} at most")
+    return Method.parse(way.method), way.chunk
 
 
 def _table(good: list[Cached], cache: Cache) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from longspan.kv.state import State
+
 FIRST = 256
 """Slots of the first allocation at least."""
 
@@ -57,9 +59,17 @@ class Buffer:
         """Views of keys and values [B, G, S, D] and positions [B, S] of some slots."""
         return self._k[:, :, start:end], self._v[:, :, start:end], self._pos[:, start:end]
 
-    def state(self, slots: int) -> dict[str, Tensor]:
-        """Views of the last slots by name: `k`, `v` and `pos` [B, S]."""
-        return dict(zip(("k", "v", "pos"), self.slots(self.length - slots, self.length), strict=True))
+    def state(self, slots: int | None = None) -> dict[str, Tensor]:
+        """Views of the last slots, or of all, by name: `k`, `v` and `pos` [B, S]; nothing where nothing is stored."""
+        if not self.length:
+            return {}
+        first = 0 if slots is None else self.length - slots
+        return dict(zip(("k", "v", "pos"), self.slots(first, self.length), strict=True))
+
+    def load(self, state: State) -> None:
+        """Take such slots over, while empty."""
+        if state:
+            self.append(state["k"], state["v"], state["pos"])
 
     def truncate(self, length_B: Tensor) -> None:
         """Forget every column that holds a token at its row's `length_B` or later."""

@@ -47,7 +47,7 @@ class FullStore:
 
     def state(self) -> dict[str, Tensor]:
         """Views of all slots."""
-        return self._buffer.state(self._buffer.length)
+        return self._buffer.state()
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over slots."""

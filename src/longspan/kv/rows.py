@@ -40,6 +40,14 @@ class AnyRow(Protocol):
         """Bytes at rest in host memory."""
         return 0
 
+    def state(self) -> dict[str, Tensor]:
+        """All that another row of the same settings needs to go on from here; holds while this one reads on."""
+        ...
+
+    def load(self, state: State) -> None:
+        """Take it over, while empty."""
+        ...
+
 
 class Row(AnyRow, Protocol):
     """A row that chooses for its queries."""
@@ -50,18 +58,10 @@ class Row(AnyRow, Protocol):
 
 
 class WholeRow(AnyRow, Protocol):
-    """A row that gives back all it holds whatever the query, and that another session can go on from."""
+    """A row that gives back all it holds whatever the query."""
 
     def parts(self) -> Iterable[KV]:
         """All tokens in parts, the latest last."""
-        ...
-
-    def state(self) -> dict[str, Tensor]:
-        """All that another row of the same settings needs to go on from here."""
-        ...
-
-    def load(self, state: State) -> None:
-        """Take it over, while empty."""
         ...
 
 
@@ -109,6 +109,20 @@ class Rows(Generic[R]):
         """Bytes at rest in host memory."""
         return sum(row.host_nbytes() for row in self._rows)
 
+    def state(self) -> dict[str, Tensor]:
+        """Each row's own."""
+        state = {"rows": number(len(self._rows))}
+        for index, row in enumerate(self._rows):
+            state |= under(f"row.{index}", row.state())
+        return state
+
+    def load(self, state: State) -> None:
+        """Take over each row's own."""
+        self._rows = [self._open() for _ in range(int(state["rows"]))]
+        self._new = [0] * len(self._rows)
+        for index, row in enumerate(self._rows):
+            row.load(part_of(state, f"row.{index}"))
+
     def _placed(self, index: int, parts: Iterable[KV]) -> Iterable[KV]:
         """A row's parts as those of the batch."""
         return parts if len(self._rows) == 1 else (replace(part, rows=(index, index + 1)) for part in parts)
@@ -136,17 +150,3 @@ class WholeRows(Rows[WholeRow]):
         """Return all that every row holds."""
         for index, row in enumerate(self._rows):
             yield from self._placed(index, row.parts())
-
-    def state(self) -> dict[str, Tensor]:
-        """Each row's own."""
-        state = {"rows": number(len(self._rows))}
-        for index, row in enumerate(self._rows):
-            state |= under(f"row.{index}", row.state())
-        return state
-
-    def load(self, state: State) -> None:
-        """Take over each row's own."""
-        self._rows = [self._open() for _ in range(int(state["rows"]))]
-        self._new = [0] * len(self._rows)
-        for index, row in enumerate(self._rows):
-            row.load(part_of(state, f"row.{index}"))

@@ -24,6 +24,11 @@ def part_of(state: State, name: str) -> dict[str, Tensor]:
     return {own.removeprefix(begin): value for own, value in state.items() if own.startswith(begin)}
 
 
+def copied(state: State) -> dict[str, Tensor]:
+    """The same in memory of its own."""
+    return {name: part.clone() for name, part in state.items()}
+
+
 def number(value: int) -> Tensor:
     """A whole number as states hold it."""
     return torch.tensor(value)

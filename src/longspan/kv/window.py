@@ -9,6 +9,7 @@ from torch import Tensor
 
 from longspan.core.types import EMPTY, KV, Look, NotRewindable
 from longspan.kv.buffer import Buffer
+from longspan.kv.state import copied
 
 SLACK = 512
 """Slots kept beyond the window, so that trimming is a rare event and not a per-token one."""
@@ -60,8 +61,7 @@ class WindowStore:
 
     def state(self) -> dict[str, Tensor]:
         """Copies, for slots move when some are dropped, of what a later query may see."""
-        state = self._buffer.state(min(self._buffer.length, self.window - 1 + self._pads))
-        return {name: part.clone() for name, part in state.items()}
+        return copied(self._buffer.state(min(self._buffer.length, self.window - 1 + self._pads)))
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over slots; a row whose first position is not 0 has tokens that were dropped."""

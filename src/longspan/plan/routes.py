@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from longspan.core.errors import InputError
 from longspan.core.nearest import choices
@@ -34,6 +34,8 @@ class Request:
     """Tokens of passages that retrieval may pack."""
     effective: int = 0
     """Tokens up to which the model was measured to find things; 0 unknown."""
+    stored: Mapping[str, int] = field(default_factory=dict)
+    """Of the routes for which a beginning of the prompt was read before and is stored, how many tokens of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Route:
     peak_bytes: int
     """Most memory that this process will hold, weights included; the sentence encoder of `retrieve` not."""
     seconds: float
-    """To read the prompt and write half of max_tokens; an index that must be built first not included."""
+    """To read the prompt, what is stored of it aside, and write half of max_tokens; an index that must be built first
+    not included."""
     fits: bool
     reason: str
     """Why it fits or does not."""
@@ -97,6 +100,11 @@ def stream_settings(window: int, tier: Tier = "host") -> Stream:
     return Stream(init=block // 2, local=eighth, blocks=8, block=block, chunk=min(CALL, eighth), tier=tier)
 
 
+def streamed(window: int, machine: Machine) -> Stream:
+    """How a text is streamed through a window on a machine."""
+    return stream_settings(window, "host" if machine.accelerator else "disk")
+
+
 def retrieve_budget(window: int, effective: int, question_tokens: int, max_tokens: int) -> int:
     """Tokens of passages to pack: an eighth of what the model reads well, for small models answer best from little.
 
@@ -131,6 +139,9 @@ def choose(table: Sequence[Route], request: Request, *, wanted: str = "auto") ->
 
 def _automatic(by_name: dict[str, Route], request: Request) -> tuple[Route, str]:
     full, retrieve, stream = (by_name[name] for name in NAMES)
+    for route in (full, stream):
+        if route.fits and route.name in request.stored:
+            return route, f"{request.stored[route.name]:,} of its tokens were read before and are stored"
     total = full.prompt_tokens + request.max_tokens
     if full.fits and (not request.effective or total <= request.effective):
         return full, "the whole text fits, so it is read whole"
@@ -157,7 +168,8 @@ def _full(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Rou
         reason = f"{total:,} tokens with the reply do not fit the {shape.window:,}-token window"
     elif not _has_room(peak, machine):
         fits, reason = False, _no_room(peak, machine)
-    seconds = speed.prefill(shape, prompt) + speed.decode(shape, request.max_tokens // 2, prompt)
+    reading = speed.prefill(shape, prompt) - speed.prefill(shape, request.stored.get("full", 0))
+    seconds = reading + speed.decode(shape, request.max_tokens // 2, prompt)
     return Route("full", "", prompt, kv, 0, peak, seconds, fits, reason)
 
 
@@ -177,10 +189,11 @@ def _retrieve(request: Request, shape: Shape, speed: Speed, machine: Machine) ->
 
 
 def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Route:
-    settings = stream_settings(shape.window, "host" if machine.accelerator else "disk")
+    settings = streamed(shape.window, machine)
     prompt = request.document_tokens + request.question_tokens
     seen = min(settings.seen, prompt)
-    rests = prompt * shape.full_layers * shape.token_bytes
+    read = prompt - request.stored.get("stream", 0)
+    rests = read * shape.full_layers * shape.token_bytes
     near = min(settings.init + settings.reach, prompt)
     keys = prompt // settings.block * shape.full_layers * shape.kv_heads * shape.head_dim * BLOCK_KEY
     peak = _peak(shape, seen, machine) + keys
@@ -192,7 +205,7 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
         needed = f"{rests / 2**30:.1f} GiB of {where} are needed for stored tokens"
         fits, reason = False, f"{needed} and {free / 2**30:.1f} GiB are free"
     reply = request.max_tokens // 2
-    seconds = speed.stream(shape, prompt, seen) + speed.stream_decode(shape, reply, seen)
+    seconds = speed.stream(shape, read, seen) + speed.stream_decode(shape, reply, seen)
     kv = shape.kv_bytes(near, CALL) + keys
     return Route("stream", settings.method, prompt, kv, rests, peak, seconds, fits, reason)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from longspan.archive import Archive
@@ -20,7 +21,7 @@ from longspan.documents.document import Document
 from longspan.models.method import Method
 from longspan.models.notify import Notify, unheard
 from longspan.plan.machine import peak_memory
-from longspan.plan.routes import NAMES, Request, Route, choose, retrieve_budget, routes, stream_settings
+from longspan.plan.routes import NAMES, Request, Route, choose, retrieve_budget, routes, stream_settings, streamed
 from longspan.retrieval import Index, Packed, pack
 from longspan.retrieval.passage import SIZE
 from longspan.workflows import evidence
@@ -39,6 +40,8 @@ HITS = 60
 """Passages that retrieval offers for packing."""
 HEADING = 24
 """Tokens kept for the heading of a packed piece."""
+NOTHING: Mapping[str, int] = MappingProxyType({})
+"""No route has anything stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class Ask:
 
     @cached_property
     def request(self) -> Request:
-        """What planning needs to know."""
+        """What planning needs to know, but for what is stored."""
         wrapped = sum(self.model.count(text) for text in around(self.model, self.question)) + HEADING
         effective = self.settings.effective or self.model.window
         budget = retrieve_budget(self.model.window, effective, wrapped, self.settings.max_tokens)
@@ -143,23 +146,30 @@ class Ask:
             effective=self.settings.effective,
         )
 
-    def routes(self, shape: Shape, speed: Speed, machine: Machine) -> list[Route]:
+    def stored(self, archive: Archive, machine: Machine) -> dict[str, int]:
+        """By route, how many tokens that its prompt begins with were read before and are stored."""
+        if not Cache(archive).holds(self.documents):
+            return {}
+        methods = {"stream": streamed(self.model.window, machine).method}
+        if self.document_tokens <= self.model.window:
+            methods["full"] = ""
+        wanted = self.settings.route
+        found = {
+            route: self._find(archive, self.settings.method or method)
+            for route, method in methods.items()
+            if wanted in ("auto", route)
+        }
+        return {route: each.cached.tokens for route, each in found.items() if each is not None}
+
+    def routes(
+        self, shape: Shape, speed: Speed, machine: Machine, *, stored: Mapping[str, int] = NOTHING
+    ) -> list[Route]:
         """Every route with what it would cost here."""
-        return routes(self.request, shape, speed, machine)
+        return routes(replace(self.request, stored=stored), shape, speed, machine)
 
-    def stored(self, archive: Archive) -> Found | None:
-        """The stored tokens that the prompt of the full route begins with, if there are any of use."""
-        if self.settings.route not in ("auto", "full") or self.document_tokens > self.model.window:
-            return None
-        total = len(self._whole.tokens) + self.settings.max_tokens
-        return Cache(archive).find(self.model, Method.parse(self.settings.method), self._whole.tokens, total)
-
-    def choose(self, table: Sequence[Route], stored: Found | None = None) -> tuple[Route, str]:
+    def choose(self, table: Sequence[Route], *, stored: Mapping[str, int] = NOTHING) -> tuple[Route, str]:
         """The route to take and why; InputError where the wanted one cannot be. What is stored need not be read."""
-        full = next(route for route in table if route.name == "full")
-        if stored is not None and full.fits and self.settings.route == "auto":
-            return full, f"{stored.cached.tokens:,} of its tokens were read before and are stored"
-        return choose(table, self.request, wanted=self.settings.route)
+        return choose(table, replace(self.request, stored=stored), wanted=self.settings.route)
 
     def answer(
         self, route: Route, *, archive: Archive, encoder: Encoder | None = None, listener: Listener = NOBODY
@@ -237,19 +247,19 @@ class Ask:
                 raise InputError(f"{idle}; leave the method out, or give a share of the text such as budget=0.5")
             listener.on_remark(idle)
         began = time.perf_counter()
-        snapshot, length = self._load(archive, listener) if route.name == "full" else (None, 0)
+        snapshot, length = self._load(route, archive, listener) if route.name != "retrieve" else (None, 0)
         cached = 0 if snapshot is None else len(snapshot)
-        streamed = asked.context_tokens if route.name == "stream" else 0
+        text = asked.context_tokens if route.name == "stream" and snapshot is None else 0
         first = 0.0
         with self.model.open(method, length=length or total, watch=watch) as session:
             if snapshot is not None:
                 session.restore(snapshot)
-            elif streamed:
+            elif text:
                 chunk = stream_settings(self.model.window).chunk
-                session.prefill([asked.tokens[:streamed]], chunk=chunk, progress=listener.progress)
+                session.prefill([asked.tokens[:text]], chunk=chunk, progress=listener.progress)
             limits = Limits(self.settings.max_tokens, ends=self.model.ends)
             generation = Generation(session, self.model.decode, limits=limits, draft=session.draft())
-            read, heard = cached + streamed, silent if streamed else listener.progress
+            read, heard = cached + text, silent if text else listener.progress
             for piece in generation.run([asked.tokens[read:]], before=asked.tokens[:read], progress=heard):
                 first = first or time.perf_counter() - began
                 if listener.on_text is not None:
@@ -257,11 +267,17 @@ class Ask:
             chosen = session.chosen[0] if session.chosen else []
             return generation.replies[0], _Ran(session.nbytes(), cached, first or time.perf_counter() - began, chosen)
 
-    def _load(self, archive: Archive, listener: Listener) -> tuple[Snapshot | None, int]:
+    def _find(self, archive: Archive, method: str) -> Found | None:
+        """The stored tokens that the prompt which shows everything begins with, if there are any of use."""
+        tokens = self._whole.tokens
+        total = len(tokens) + self.settings.max_tokens
+        return Cache(archive).find(self.model, Method.parse(method), tokens, total)
+
+    def _load(self, route: Route, archive: Archive, listener: Listener) -> tuple[Snapshot | None, int]:
         """What is stored of the prompt and the length to plan for; says so where something is and cannot be used."""
-        cache, found = Cache(archive), self.stored(archive)
+        cache, found = Cache(archive), self._find(archive, self._method(route))
         if found is None:
-            if why := cache.why_not(self.model, Method.parse(self.settings.method), self.documents):
+            if why := cache.why_not(self.model, Method.parse(self._method(route)), self.documents):
                 listener.on_remark(why)
             return None, 0
         try:

@@ -45,6 +45,12 @@ def methods():
 
 
 POLICIES = list(methods())
+ON_DISK = [
+    pytest.param(dataclasses.replace(policy, tier="disk"), id=f"{param.id}-disk")
+    for param in POLICIES
+    for policy in param.values
+    if hasattr(policy, "tier")
+]
 MODEL = tiny(num_hidden_layers=2)
 
 
@@ -58,6 +64,31 @@ def read(model, policy, prompts, *, chunk=512, steps=5, **choices):
         logits = [session.prefill(prompts, chunk=chunk)[:, None]]
         logits += [session.decode(torch.tensor([[5 + step]] * len(prompts))) for step in range(steps)]
     return torch.cat(logits, 1)
+
+
+@pytest.mark.parametrize("when", ["prompt", "token"])
+@pytest.mark.parametrize("policy", POLICIES + ON_DISK)
+def test_sessions_go_on_from_one_another(policy, when):
+    """What was saved holds while its session reads on, and what one session took over another may take from it."""
+    method, turns = Method(kv=policy), [[text(170 + step, seed=step), text(90, seed=9)] for step in range(3)]
+
+    def reads(session, turn):
+        session.prefill(turn, chunk=48)
+        if when == "token":
+            session.decode(torch.tensor([[3, 4]] * 2))
+            session.decode(torch.tensor([[5]] * 2))
+
+    with Session(MODEL, method) as first, Session(MODEL, method) as second, Session(MODEL, method) as third:
+        reads(first, turns[0])
+        second.restore(first.save())
+        reads(first, turns[1])
+        reads(second, turns[1])
+        third.restore(second.save())
+        want = first.prefill(turns[2], chunk=48)
+        torch.testing.assert_close(second.prefill(turns[2], chunk=48), want, **CLOSE)
+        torch.testing.assert_close(third.prefill(turns[2], chunk=48), want, **CLOSE)
+        tokens = torch.tensor([[7]] * 2)
+        torch.testing.assert_close(third.decode(tokens), first.decode(tokens), **CLOSE)
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -13,6 +13,7 @@ from longspan.core.errors import InputError
 from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import Buffer
 from longspan.kv.rows import Row, RowStore
+from longspan.kv.state import State, number, part_of, under
 
 SPARE = 512
 """Old tokens that may stay before they are dropped, so that dropping is a rare event and not a per-token one."""
@@ -127,6 +128,19 @@ class _Cores(Row):
 
     def nbytes(self) -> int:
         return self._sinks.nbytes() + self._cores.nbytes() + self._local.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        parts = {"sinks": self._sinks, "cores": self._cores, "local": self._local}
+        state = {"held": number(self._held)}
+        for name, buffer in parts.items():
+            state |= under(name, buffer.state())
+        return state
+
+    def load(self, state: State) -> None:
+        self._held = int(state["held"])
+        self._sinks.load(part_of(state, "sinks"))
+        self._cores.load(part_of(state, "cores"))
+        self._local.load(part_of(state, "local"))
 
 
 def cores(q_HND: Tensor, k_GTD: Tensor, v_GTD: Tensor) -> tuple[Tensor, Tensor]:

@@ -105,11 +105,11 @@ class _Memory(WholeRow):
         return self._buffer.nbytes()
 
     def state(self) -> dict[str, Tensor]:
-        return {"exact": number(self._exact), **self._buffer.state(self._buffer.length)}
+        return {"exact": number(self._exact), **self._buffer.state()}
 
     def load(self, state: State) -> None:
         self._exact = int(state["exact"])
-        self._buffer.append(state["k"], state["v"], state["pos"])
+        self._buffer.load(state)
 
 
 def low_pass(x_BGSD: Tensor, count: int) -> Tensor:

@@ -6,6 +6,7 @@ import mmap
 import os
 import tempfile
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from longspan.core.errors import InputError
+from longspan.kv.state import State, part_of
 
 Block = tuple[Tensor, ...]
 """Tensors that rest together, the last of them the positions [B, S] of the block's tokens."""
@@ -77,6 +79,17 @@ class Host:
         """Bytes of the blocks in host memory."""
         return len(self) * sum(part.nbytes for part in self[0]) if len(self) else 0
 
+    def state(self) -> dict[str, Tensor]:
+        """Views of all blocks: the tensors of each slab, by its number and theirs."""
+        filled = Counter(slab for slab, _ in self._places).items()
+        return {f"{slab}.{n}": part[:count] for slab, count in filled for n, part in enumerate(self._slabs[slab])}
+
+    def load(self, state: State) -> None:
+        """Take such slabs over as they are, while empty."""
+        while parts := part_of(state, str(len(self._slabs))):
+            self._places += [(len(self._slabs), at) for at in range(len(parts["0"]))]
+            self._slabs.append(tuple(parts[str(n)].cpu() for n in range(len(parts))))
+
 
 class Disk:
     """Blocks in a temporary file that is gone with the store; reading maps it, the system decides what is cached."""
@@ -87,12 +100,17 @@ class Disk:
         weakref.finalize(self, self._folder.cleanup)
         self._places: list[tuple[int, list[Form]]] = []
         self._end = 0
+        self._given = Host()
+        """Blocks taken over, which lie in a file that another one has mapped."""
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._given) + len(self._places)
 
     def __getitem__(self, index: int) -> Block:
-        start, forms = self._places[index]
+        given = len(self._given)
+        return self._given[index] if index < given else self._mapped(*self._places[index - given])
+
+    def _mapped(self, start: int, forms: list[Form]) -> Block:
         sizes = [_room(dtype.itemsize * shape.numel()) for dtype, shape in forms]
         with self._path.open("rb") as file:
             view = mmap.mmap(file.fileno(), sum(sizes), offset=start, access=mmap.ACCESS_COPY)
@@ -116,7 +134,9 @@ class Disk:
 
     def pop(self) -> Block:
         """Take the last block back."""
-        block = self[-1]
+        if not self._places:
+            return self._given.pop()
+        block = self[len(self) - 1]
         self._end = self._places.pop()[0]
         return block
 
@@ -128,6 +148,26 @@ class Disk:
     def nbytes(self) -> int:
         """Bytes of the blocks in host memory: none."""
         return 0
+
+    def state(self) -> dict[str, Tensor]:
+        """Views of all blocks, mapped, as `Host` has them."""
+        given = self._given.state()
+        if not self._places:
+            return given
+        with self._path.open("rb") as file:
+            view = mmap.mmap(file.fileno(), self._end, access=mmap.ACCESS_COPY)
+        count, (_, forms) = len(self._places), self._places[0]
+        slab, stride, at = len(given) // len(forms), self._end // count, 0
+        for n, (dtype, shape) in enumerate(forms):
+            whole = torch.frombuffer(view, dtype=dtype, count=(self._end - at) // dtype.itemsize, offset=at)
+            size = (stride // dtype.itemsize, *torch.empty(shape, device="meta").stride())
+            given[f"{slab}.{n}"] = whole.as_strided((count, *shape), size)
+            at += _room(dtype.itemsize * shape.numel())
+        return given
+
+    def load(self, state: State) -> None:
+        """Take such slabs over as they are, while empty."""
+        self._given.load(state)
 
 
 def resting(tier: Tier) -> Host | Disk:

@@ -15,6 +15,7 @@ from longspan.kv.buffer import FIRST, Buffer
 from longspan.kv.retrieve.clusters import clustered, nearest
 from longspan.kv.retrieve.picked import Grown, grouped, marked
 from longspan.kv.rows import Row, RowStore
+from longspan.kv.state import State, number, part_of, under
 
 EPSILON = 1e-6
 """Added to the diagonal of the queries' second moment, so that it has a Cholesky factor."""
@@ -151,3 +152,17 @@ class _Quantised(Row):
         if (book := self._codebook) is not None:
             held += book.factor_GDD.nbytes + book.entries_GCD.nbytes + book.keys_GCD.nbytes
         return held
+
+    def state(self) -> dict[str, Tensor]:
+        learned = {"floor": number(self._floor), "moment": self._moment_GDD, "decoding": number(self._decoding)}
+        book = self._codebook
+        made = {} if book is None else {"factor": book.factor_GDD, "entries": book.entries_GCD, "keys": book.keys_GCD}
+        return {**learned, **under("book", made), "codes": self._codes.read(), **under("tokens", self._buffer.state())}
+
+    def load(self, state: State) -> None:
+        self._floor, self._decoding = int(state["floor"]), bool(state["decoding"])
+        self._moment_GDD = state["moment"]
+        if book := part_of(state, "book"):
+            self._codebook = _Codebook(book["factor"], book["entries"], book["keys"])
+        self._codes.write(0, state["codes"])
+        self._buffer.load(part_of(state, "tokens"))

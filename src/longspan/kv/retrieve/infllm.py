@@ -13,6 +13,7 @@ from longspan.kv.buffer import Buffer
 from longspan.kv.offload.rest import Block, Tier, check_tier, resting
 from longspan.kv.retrieve.picked import grouped
 from longspan.kv.rows import Row, RowStore
+from longspan.kv.state import State, copied, number, part_of, under
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +141,14 @@ class _Memory(Row):
 
     def host_nbytes(self) -> int:
         return self._blocks.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        filed = {"keys": self._keys_NGD[: len(self._blocks)], "floor": number(self._floor)}
+        near = copied({"votes": self._votes, **under("near", self._near.state())})
+        return {**filed, **near, **under("start", self._start.state()), **under("blocks", self._blocks.state())}
+
+    def load(self, state: State) -> None:
+        self._keys_NGD, self._floor, self._votes = state["keys"], int(state["floor"]), state["votes"].clone()
+        self._start.load(part_of(state, "start"))
+        self._near.load(part_of(state, "near"))
+        self._blocks.load(part_of(state, "blocks"))

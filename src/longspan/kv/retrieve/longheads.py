@@ -15,6 +15,7 @@ from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import FIRST, Buffer
 from longspan.kv.retrieve.picked import Grown, grouped, taken
 from longspan.kv.rows import Row, RowStore
+from longspan.kv.state import State, number, part_of, under
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +126,12 @@ class _Chunks(Row):
 
     def nbytes(self) -> int:
         return self._buffer.nbytes() + self._features.nbytes() + self._queries_HTD.nbytes
+
+    def state(self) -> dict[str, Tensor]:
+        made = {"features": self._features.read(), "queries": self._queries_HTD, "start": number(self._start)}
+        return {**made, **under("tokens", self._buffer.state())}
+
+    def load(self, state: State) -> None:
+        self._buffer.load(part_of(state, "tokens"))
+        self._features.write(0, state["features"])
+        self._queries_HTD, self._start = state["queries"], int(state["start"])

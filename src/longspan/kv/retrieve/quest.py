@@ -14,6 +14,7 @@ from longspan.kv.buffer import FIRST, Buffer
 from longspan.kv.full import FullStore
 from longspan.kv.retrieve.picked import Grown, attended, grouped, taken
 from longspan.kv.rows import Row, RowStore
+from longspan.kv.state import State, number, part_of, under
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +106,12 @@ class _Pages(Row):
 
     def nbytes(self) -> int:
         return self._buffer.nbytes() + self._least.nbytes() + self._greatest.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        return {"decoding": number(self._decoding), **under("tokens", self._buffer.state())}
+
+    def load(self, state: State) -> None:
+        self._decoding = bool(state["decoding"])
+        self._buffer.load(part_of(state, "tokens"))
+        if self._buffer.length:
+            self._bound(0)

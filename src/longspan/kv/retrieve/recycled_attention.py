@@ -15,6 +15,7 @@ from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import FIRST, Buffer
 from longspan.kv.retrieve.picked import attended, grouped, taken
 from longspan.kv.rows import Row, RowStore
+from longspan.kv.state import State, number, part_of, under
 
 REMEMBERED = 2
 """Latest full steps whose ranking is kept, besides those at the end of a prompt, so that they can be rolled back."""
@@ -63,6 +64,14 @@ class _Full:
     """It ended a prompt."""
     ranked_GK: Tensor | None
     q_1HTD: Tensor
+
+    def state(self) -> dict[str, Tensor]:
+        ranked = {} if self.ranked_GK is None else {"ranked": self.ranked_GK}
+        return {"position": number(self.position), "asked": number(self.asked), "q": self.q_1HTD, **ranked}
+
+    @classmethod
+    def of(cls, state: State) -> _Full:
+        return cls(int(state["position"]), bool(state["asked"]), state.get("ranked"), state["q"])
 
 
 class _Recycling(Row):
@@ -138,3 +147,15 @@ class _Recycling(Row):
     def nbytes(self) -> int:
         held = (x for step in self._steps for x in (step.ranked_GK, step.q_1HTD) if x is not None)
         return self._buffer.nbytes() + sum(x.nbytes for x in held)
+
+    def state(self) -> dict[str, Tensor]:
+        state = {"decoding": number(self._decoding), **under("tokens", self._buffer.state())}
+        for index, step in enumerate(self._steps):
+            state |= under(f"step.{index}", step.state())
+        return state
+
+    def load(self, state: State) -> None:
+        self._decoding = bool(state["decoding"])
+        self._buffer.load(part_of(state, "tokens"))
+        while step := part_of(state, f"step.{len(self._steps)}"):
+            self._steps.append(_Full.of(step))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from longspan.kv.offload.rest import Block, Tier, check_tier, resting
 from longspan.kv.recent import Recent
 from longspan.kv.retrieve.picked import Grown, grouped
 from longspan.kv.rows import Row, RowStore
+from longspan.kv.state import State, copied, number, part_of, under
+
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +155,22 @@ class _Stream(Row):
 
     def host_nbytes(self) -> int:
         return self._blocks.nbytes()
+
+    def state(self) -> dict[str, Tensor]:
+        state = {"start": number(self._start), "moment": number(MOMENTS.index(self._moment)), "keys": self._keys.read()}
+        state |= under("init", self._init.state()) | under("near", copied(self._near.state()))
+        state |= under("recent", self._recent.state()) | under("blocks", self._blocks.state())
+        for index, (end, chosen) in enumerate(self._answers):
+            state[f"answer.{index}"] = torch.tensor([end, *chosen])
+        return state
+
+    def load(self, state: State) -> None:
+        self._start, self._moment = int(state["start"]), MOMENTS[int(state["moment"])]
+        self._keys.write(0, state["keys"])
+        self._init.load(part_of(state, "init"))
+        self._near.load(part_of(state, "near"))
+        self._recent.load(part_of(state, "recent"))
+        self._blocks.load(part_of(state, "blocks"))
+        answers = part_of(state, "answer")
+        for end, *chosen in (answers[str(index)].tolist() for index in range(len(answers))):
+            self._answers.append((end, chosen))

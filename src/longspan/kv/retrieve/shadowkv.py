@@ -15,6 +15,7 @@ from longspan.core.types import KV, Layer, Look, NotRewindable
 from longspan.kv.buffer import FIRST, Buffer
 from longspan.kv.retrieve.picked import grouped
 from longspan.kv.rows import Row, RowStore
+from longspan.kv.state import State, number, part_of, under
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,18 @@ class _Shadow:
     exact: KV
     values_GSD: Tensor
     """In host memory."""
+
+    def state(self) -> dict[str, Tensor]:
+        exact = {"k": self.exact.k_BGSD, "v": self.exact.v_BGSD, "pos": self.exact.pos_BGS}
+        keys = {"codes": self.codes_SR, "basis": self.basis_GRD}
+        chosen = {"landmarks": self.landmarks_GND, "chunks": self.chunks_GN}
+        return {**keys, **chosen, **under("exact", exact), "values": self.values_GSD}
+
+    @classmethod
+    def of(cls, state: State) -> _Shadow:
+        exact = KV(state["exact.k"], state["exact.v"], state["exact.pos"])
+        keys, chosen = (state["codes"], state["basis"]), (state["landmarks"], state["chunks"])
+        return cls(*keys, *chosen, exact, _on_host(state["values"]))
 
 
 class _Shadowed(Row):
@@ -125,8 +138,7 @@ class _Shadowed(Row):
         head_G1 = torch.arange(len(k_GSD), device=k_GSD.device)[:, None]
         landmarks_GND = mean_GND[head_G1, rest_GN].to(k_GSD.dtype)
         exact = KV(k_GSD[head_G1, exact_GP][None], v_GSD[head_G1, exact_GP][None], exact_GP[None])
-        values_GSD = v_GSD.to("cpu", copy=True)
-        values_GSD = values_GSD.pin_memory() if v_GSD.device.type == "cuda" else values_GSD
+        values_GSD = _on_host(v_GSD)
         return _Shadow(*_factors(k_GSD, self._policy.rank), landmarks_GND, rest_GN, exact, values_GSD)
 
     def check(self, length: int) -> None:
@@ -148,6 +160,21 @@ class _Shadowed(Row):
 
     def host_nbytes(self) -> int:
         return self._shadow.values_GSD.nbytes if self._shadow else 0
+
+    def state(self) -> dict[str, Tensor]:
+        shadow = {} if self._shadow is None else under("shadow", self._shadow.state())
+        return {"floor": number(self._floor), **under("near", self._near.state()), **shadow}
+
+    def load(self, state: State) -> None:
+        self._floor = int(state["floor"])
+        self._near.load(part_of(state, "near"))
+        if shadow := part_of(state, "shadow"):
+            self._shadow = _Shadow.of(shadow)
+
+
+def _on_host(x_GSD: Tensor) -> Tensor:
+    """A copy in host memory, pinned where there is an accelerator to copy to."""
+    return x_GSD.cpu().pin_memory() if x_GSD.device.type == "cuda" else x_GSD.clone()
 
 
 def _factors(k_GSD: Tensor, rank: int) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from longspan.kv.recent import Recent
 from longspan.kv.retrieve.clusters import clustered, sums
 from longspan.kv.retrieve.picked import attended, grouped, marked
 from longspan.kv.rows import Row, RowStore
+from longspan.kv.state import State, number, part_of, under
 
 SPARE = 64
 """Queries kept beyond the observation window until the prompt ends, so that as many tokens can be rolled back."""
@@ -78,6 +79,14 @@ class _Level:
         total_GRT1 = torch.logsumexp(scores_GRTC + tokens_GC.log()[:, None, None], -1, keepdim=True)
         share_GRTC: Tensor = (scores_GRTC - total_GRT1).exp()
         return share_GRTC.mean((1, 2))
+
+    def state(self) -> dict[str, Tensor]:
+        threshold = torch.tensor(self.threshold, dtype=torch.double)
+        return {"means": self.means_GCD, "tokens": self.tokens_GC, "labels": self.labels_GN, "threshold": threshold}
+
+    @classmethod
+    def of(cls, state: State) -> _Level:
+        return cls(state["means"], state["tokens"], state["labels"], float(state["threshold"]))
 
 
 class _Squeezed(Row):
@@ -152,6 +161,20 @@ class _Squeezed(Row):
     def nbytes(self) -> int:
         levels = [x for level in self._levels for x in (level.means_GCD, level.tokens_GC, level.labels_GN)]
         return self._buffer.nbytes() + self._recent.nbytes() + sum(x.nbytes for x in levels)
+
+    def state(self) -> dict[str, Tensor]:
+        state = {"clustered": number(self._clustered)}
+        state |= under("tokens", self._buffer.state()) | under("recent", self._recent.state())
+        for index, level in enumerate(self._levels):
+            state |= under(f"level.{index}", level.state())
+        return state
+
+    def load(self, state: State) -> None:
+        self._clustered = int(state["clustered"])
+        self._buffer.load(part_of(state, "tokens"))
+        self._recent.load(part_of(state, "recent"))
+        while level := part_of(state, f"level.{len(self._levels)}"):
+            self._levels.append(_Level.of(level))
 
 
 def _level(q_GRTD: Tensor, means_GCD: Tensor, tokens_GC: Tensor, labels_GN: Tensor, quantile: float) -> _Level:
