@@ -68,6 +68,27 @@ def test_stream_costs_what_a_hand_counts():
     assert stream.peak_bytes == priced(request, machine=GPU)["stream"].peak_bytes
 
 
+def test_what_is_stored_is_neither_read_nor_filed_again():
+    request = dataclasses.replace(REQUEST, document_tokens=400_000)
+    fresh = priced(request)["stream"]
+    again = priced(dataclasses.replace(request, stored={"stream": 400_000}))["stream"]
+    assert again.seconds < fresh.seconds / 10
+    assert (again.away_bytes, again.kv_bytes) == (10 * 100 * 520, fresh.kv_bytes)
+    assert again.peak_bytes == fresh.peak_bytes + 10 * 201 * 1024 * 520
+    full = priced(dataclasses.replace(REQUEST, stored={"full": 5000}))["full"]
+    loading = 10 * 5000 * 520 / 1.2e9
+    assert full.seconds == pytest.approx(0.1 + loading + 1e-7 * (5100**2 - 5000**2) / 2 + 100 * (0.02 + 1e-6 * 5100))
+
+
+def test_what_is_stored_is_taken_unless_another_route_is_asked_for():
+    long = dataclasses.replace(REQUEST, document_tokens=40_000, stored={"stream": 40_000})
+    chosen, why = choose([*priced(long).values()], long)
+    assert (chosen.name, why) == ("stream", "40,000 of its tokens were read before and are stored")
+    assert choose([*priced(long).values()], long, wanted="retrieve")[0].name == "retrieve"
+    both = dataclasses.replace(REQUEST, effective=4096, stored={"stream": 5000, "full": 4000})
+    assert choose([*priced(both).values()], both)[0].name == "full"
+
+
 def test_a_short_document_is_retrieved_whole():
     assert priced(dataclasses.replace(REQUEST, document_tokens=300))["retrieve"].prompt_tokens == 400
 

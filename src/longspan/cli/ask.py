@@ -196,12 +196,11 @@ def _show(answer: Answer) -> None:
     if answer.chosen:
         _note(f"the model read {len(answer.chosen):,} stretches of the text (--json shows them)")
     searched = f"searched in {_time(answer.search_seconds)}; " if answer.search_seconds else ""
-    whole = " to read all" if answer.cached_tokens else ""
     stored = f" and {answer.cached_tokens:,} taken from the cache" if answer.cached_tokens else ""
     _note(
         f"{answer.route.name}: {searched}{answer.prompt_tokens - answer.cached_tokens:,} tokens read{stored}, "
         f"first text after {_time(answer.first_seconds)}, {answer.reply_tokens} written in "
-        f"{_time(answer.seconds)} (predicted {_time(answer.route.seconds)}{whole}); KV {_size(answer.kv_bytes)} "
+        f"{_time(answer.seconds)} (predicted {_time(answer.route.seconds)}); KV {_size(answer.kv_bytes)} "
         f"(predicted {_size(answer.route.kv_bytes)}); peak memory {_size(answer.peak_bytes)} "
         f"(predicted {_size(answer.route.peak_bytes)} for the model)"
     )

@@ -39,7 +39,8 @@ def command() -> None:
 def add(files: tuple[str, ...], as_json: bool, **options: str) -> None:
     """Have a model read documents and keep what it has read.
 
-    Several files are read together and in this order, as `longspan ask` reads them: ask with the same ones.
+    Several files are read together and in this order, as `longspan ask` reads them: ask with the same ones. A text
+    longer than the model's window is streamed, as `longspan ask --route stream` does.
     """
     from longspan.archive import Archive
     from longspan.cli.console import bars

@@ -17,6 +17,8 @@ PASSAGES = 2000
 """Tokens of passages that are packed at most."""
 CALL = 512
 """Tokens of a forward pass of a streamed text: those that share a choice of blocks."""
+CHECKED = 1.2e9
+"""Bytes of a stored file that are read and checked in a second, where the system has it in memory (here: SHA-256)."""
 BLOCK_KEY = 6
 """Bytes per value of the key that stands for a block: float32, with the room its table has to grow."""
 
@@ -50,9 +52,11 @@ class Route:
     kv_bytes: int
     """Stored tokens on the computing device, at the end."""
     away_bytes: int
-    """Stored tokens at rest elsewhere: beside an accelerator in main memory, beside a processor in a temporary file."""
+    """Stored tokens that this run puts to rest elsewhere: beside an accelerator in main memory, beside a processor in a
+    temporary file."""
     peak_bytes: int
-    """Most memory that this process will hold, weights included; the sentence encoder of `retrieve` not."""
+    """Most memory that this process will hold, weights included; the sentence encoder of `retrieve` not. What is read
+    of a stored stream's file is part of it, though the system takes that back where it needs room."""
     seconds: float
     """To read the prompt, what is stored of it aside, and write half of max_tokens; an index that must be built first
     not included."""
@@ -168,8 +172,9 @@ def _full(request: Request, shape: Shape, speed: Speed, machine: Machine) -> Rou
         reason = f"{total:,} tokens with the reply do not fit the {shape.window:,}-token window"
     elif not _has_room(peak, machine):
         fits, reason = False, _no_room(peak, machine)
-    reading = speed.prefill(shape, prompt) - speed.prefill(shape, request.stored.get("full", 0))
-    seconds = reading + speed.decode(shape, request.max_tokens // 2, prompt)
+    stored = request.stored.get("full", 0)
+    reading = speed.prefill(shape, prompt) - speed.prefill(shape, stored)
+    seconds = reading + _loading(shape, stored) + speed.decode(shape, request.max_tokens // 2, prompt)
     return Route("full", "", prompt, kv, 0, peak, seconds, fits, reason)
 
 
@@ -192,8 +197,10 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
     settings = streamed(shape.window, machine)
     prompt = request.document_tokens + request.question_tokens
     seen = min(settings.seen, prompt)
-    read = prompt - request.stored.get("stream", 0)
-    rests = read * shape.full_layers * shape.token_bytes
+    stored, token = request.stored.get("stream", 0), shape.full_layers * shape.token_bytes
+    read = prompt - stored
+    rests = read * token
+    mapped = min(stored, (request.max_tokens + 1) * settings.blocks * settings.block) * token
     near = min(settings.init + settings.reach, prompt)
     keys = prompt // settings.block * shape.full_layers * shape.kv_heads * shape.head_dim * BLOCK_KEY
     peak = _peak(shape, seen, machine) + keys
@@ -205,9 +212,14 @@ def _stream(request: Request, shape: Shape, speed: Speed, machine: Machine) -> R
         needed = f"{rests / 2**30:.1f} GiB of {where} are needed for stored tokens"
         fits, reason = False, f"{needed} and {free / 2**30:.1f} GiB are free"
     reply = request.max_tokens // 2
-    seconds = speed.stream(shape, read, seen) + speed.stream_decode(shape, reply, seen)
+    seconds = speed.stream(shape, read, seen) + _loading(shape, stored) + speed.stream_decode(shape, reply, seen)
     kv = shape.kv_bytes(near, CALL) + keys
-    return Route("stream", settings.method, prompt, kv, rests, peak, seconds, fits, reason)
+    return Route("stream", settings.method, prompt, kv, rests, peak + mapped, seconds, fits, reason)
+
+
+def _loading(shape: Shape, tokens: int) -> float:
+    """Seconds to read stored tokens from their file and check them."""
+    return tokens * shape.full_layers * shape.token_bytes / CHECKED
 
 
 def _peak(shape: Shape, tokens: int, machine: Machine) -> int:

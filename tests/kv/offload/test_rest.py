@@ -4,8 +4,31 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import torch
 
-from longspan.kv.offload.rest import Disk, temporary
+from longspan.kv.offload.rest import Disk, resting, temporary
+
+
+def block(number):
+    """Tensors of several types and sizes, none of them a multiple of what a file is aligned to."""
+    return torch.full((1, 3, 5), number / 7), torch.tensor([number, -number]), torch.full((3,), number).byte()
+
+
+@pytest.mark.parametrize("tier", ["host", "disk"])
+def test_what_rests_is_handed_on_and_comes_back_in_order(tmp_path, monkeypatch, tier):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    first, second, third = (resting(tier) for _ in range(3))
+    for number in range(20):
+        first.push(block(number))
+    second.load(first.state())
+    for number in range(20, 23):
+        second.push(block(number))
+    third.load(second.state())
+    third.push(block(23))
+    assert [len(each) for each in (first, second, third)] == [20, 23, 24]
+    torch.testing.assert_close([third[index] for index in range(24)], [block(number) for number in range(24)])
+    torch.testing.assert_close([third.pop() for _ in range(24)][::-1], [block(number) for number in range(24)])
+    assert (len(third), len(second), third.state()) == (0, 23, {})
 
 
 @pytest.mark.parametrize("named", ["", "missing"])
