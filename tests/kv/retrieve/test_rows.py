@@ -70,7 +70,8 @@ def read(model, policy, prompts, *, chunk=512, steps=5, **choices):
 @pytest.mark.parametrize("policy", POLICIES + ON_DISK)
 def test_sessions_go_on_from_one_another(policy, when):
     """What was saved holds while its session reads on, and what one session took over another may take from it."""
-    method, turns = Method(kv=policy), [[text(170 + step, seed=step), text(90, seed=9)] for step in range(3)]
+    method, tokens = Method(kv=policy), torch.tensor([[7]] * 2)
+    turns = [[text(170 + step, seed=step), text(90, seed=9)] for step in range(3)]
 
     def reads(session, turn):
         session.prefill(turn, chunk=48)
@@ -81,13 +82,13 @@ def test_sessions_go_on_from_one_another(policy, when):
     with Session(MODEL, method) as first, Session(MODEL, method) as second, Session(MODEL, method) as third:
         reads(first, turns[0])
         second.restore(first.save())
+        torch.testing.assert_close(second.decode(tokens), first.decode(tokens), **CLOSE)
         reads(first, turns[1])
         reads(second, turns[1])
         third.restore(second.save())
         want = first.prefill(turns[2], chunk=48)
         torch.testing.assert_close(second.prefill(turns[2], chunk=48), want, **CLOSE)
         torch.testing.assert_close(third.prefill(turns[2], chunk=48), want, **CLOSE)
-        tokens = torch.tensor([[7]] * 2)
         torch.testing.assert_close(third.decode(tokens), first.decode(tokens), **CLOSE)
 
 
