@@ -22,6 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from ways import every
 
+from longspan.evals.statistics import paired
+
 COLUMNS = {
     "bytes": "bytes",
     "needles": "needle agnostic",
@@ -110,22 +112,29 @@ def markdown(table: list[Row]) -> str:
 
 
 def families(found: Mapping[str, Any]) -> Iterator[str]:
-    """Scores of RULER's tasks, a line for each method."""
-    scores: dict[str, dict[str, list[float]]] = {}
-    held: dict[str, list[float]] = {}
+    """RULER's tasks: each method beside the full store on the very same samples, then task by task."""
+    runs: dict[str, dict[tuple[str, str], dict[str, float]]] = {}
     for key, value in found.items():
         if key.startswith("family "):
-            _, task, _, method = key.split(" ", 3)
-            scores.setdefault(method, {}).setdefault(task.removeprefix("ruler/"), []).append(value["score"])
-            held.setdefault(method, []).append(value["nbytes"])
-    for method, tasks in scores.items():
-        # against the same tasks read whole, for a method may have been tried on some of them only
-        whole = [100 * statistics.fmean(scores[""][task]) for task in tasks]
-        each = {task: 100 * statistics.fmean(values) for task, values in tasks.items()}
-        mean, all_of_it = statistics.fmean(each.values()), statistics.fmean(whole)
-        said = ", ".join(f"{task} {score:.0f}" for task, score in each.items())
-        count = sum(len(values) for values in tasks.values())
-        yield f"{method or 'full'}: {mean:.1f}, {100 * mean / all_of_it:.0f} % of full ({count} samples); {said}"
+            _, task, index, method = key.split(" ", 3)
+            runs.setdefault(method, {})[task.removeprefix("ruler/"), index] = value
+    yield "| method | bytes | samples | mean | of full | difference and its 95 % interval |"
+    yield "|---" * 6 + "|"
+    for method, run in runs.items():
+        own, whole = ([100 * each[sample]["score"] for sample in run] for each in (run, runs[""]))
+        held, room = (statistics.fmean(each[sample]["nbytes"] for sample in run) for each in (run, runs[""]))
+        seen = paired(whole, own)
+        gap = f"{seen.difference:+.1f} ({seen.interval.low:+.1f} to {seen.interval.high:+.1f})" if method else ""
+        mean, share = statistics.fmean(own), statistics.fmean(own) / statistics.fmean(whole)
+        name = f"`{method}`" if method else "full"
+        yield f"| {name} | {100 * held / room:.1f} % | {len(run)} | {mean:.1f} | {100 * share:.0f} % | {gap} |"
+    tasks = sorted({task for task, _ in runs[""]})
+    yield "\n| method | " + " | ".join(task.removeprefix("niah_") for task in tasks) + " |"
+    yield "|---" * (1 + len(tasks)) + "|"
+    for method, run in runs.items():
+        each = [[100 * value["score"] for (name, _), value in run.items() if name == task] for task in tasks]
+        cells = [f"{statistics.fmean(values):.0f}" if values else "" for values in each]
+        yield f"| {f'`{method}`' if method else 'full'} | " + " | ".join(cells) + " |"
 
 
 def picture(table: list[Row], path: Path, title: str) -> None:
@@ -177,7 +186,7 @@ def main() -> None:
     if asked.picture:
         picture(table, asked.picture, asked.about)
     if not asked.json and not asked.picture:
-        print(markdown(table), *families(found), sep="\n")
+        print(markdown(table) if any(row.share for row in table) else "", *families(found), sep="\n")
 
 
 if __name__ == "__main__":
