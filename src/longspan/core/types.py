@@ -16,8 +16,9 @@ from torch import Tensor
 EMPTY = -1
 """Position of a slot that holds no token (left padding, the short heads of a ragged store)."""
 
-Moment = Literal["chunk", "prompt_end", "token"]
-"""What a call is: a chunk of a prompt, the last chunk of one, or a decoded token."""
+Moment = Literal["chunk", "prompt_end", "token", "rehearsal"]
+"""What a call is: a chunk of a prompt, the last chunk of one, a decoded token, or a part of the text that is read again
+and then forgotten, which only policies that ask for it are shown."""
 
 Layout = Literal["half", "interleaved"]
 """Which channels turn together: (i, i + P) or (2i, 2i + 1)."""
@@ -202,6 +203,16 @@ class Watch(Protocol):
         """Take note of a decoded token's queries and all that they attended to."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How a text is read a second time before tokens of it are given up."""
+
+    chunk: int
+    """Tokens at a time."""
+    lead: int
+    """Tokens before them that are read along."""
+
+
 class Store(Protocol):
     """The stored tokens of one layer in one session."""
 
@@ -243,7 +254,8 @@ class KVPolicy(Protocol):
     """What happens to stored tokens: settings only, state lives in the stores it opens.
 
     A policy with a true `whole` gives back every token it was given, whatever the query, and can so hold the tokens
-    that another one keeps.
+    that another one keeps. One with `rehearsal(moment, length_B)` says whether, and how, texts of such lengths are read
+    again before the last token of a call.
     """
 
     @property

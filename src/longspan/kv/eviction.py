@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from longspan.core.errors import InputError
-from longspan.core.types import EMPTY, KV, KVPolicy, Layer, Look, Moment, NotRewindable, Store
+from longspan.core.types import EMPTY, KV, KVPolicy, Layer, Look, Moment, NotRewindable, Rehearsal, Store
 from longspan.kv.full import Full
 from longspan.kv.merge.drop import Drop
 from longspan.kv.run import Run, best, joined, runs
@@ -66,6 +66,8 @@ class EvictionStore:
 
     def observe(self, look: Look) -> None:
         """Evict where the moment is one for it."""
+        if look.moment == "rehearsal":
+            return self._judge.rehearse(self._stored(look), look)
         decoding = look.moment == "token"
         self._judge.see(look, lambda: self._stored(look))
         before = self._decoded
@@ -123,7 +125,7 @@ class EvictionStore:
         every = self._policy.every
         if moment == "token":
             return every > 0 and self._decoded // every > decoded // every
-        return moment == "prompt_end" or self._policy.chunks
+        return self._policy.evicts(moment) and self._judge.ready(self._length_B)
 
     def _stored(self, look: Look) -> KV:
         """All that is stored, as scores see it."""
@@ -200,10 +202,25 @@ class Eviction:
             )
         if self.every < 0:
             raise InputError(f"every is {self.every} tokens; give 0 (never while decoding) or more")
+        if self.every and hasattr(self.score, "rehearsal"):
+            raise InputError(
+                f"{type(self.score).__name__} judges a prompt by reading it again, and decoded tokens are not: leave "
+                "every out"
+            )
 
     def open(self, layer: Layer) -> EvictionStore:
         """Open an empty store."""
         return EvictionStore(self, layer)
+
+    def evicts(self, moment: Moment) -> bool:
+        """Whether a prompt's tokens are given up at this moment."""
+        return moment == "prompt_end" or (moment == "chunk" and self.chunks)
+
+    def rehearsal(self, moment: Moment, length_B: Tensor) -> Rehearsal | None:
+        """How texts that have grown so long are to be read again; None: they need not be."""
+        found: Rehearsal | None = getattr(self.score, "rehearsal", None)
+        fits = all(length <= budget for length, budget in zip(length_B.tolist(), self.budgets(length_B), strict=True))
+        return found if self.evicts(moment) and not fits else None
 
     def budgets(self, length_B: Tensor) -> list[int]:
         """Tokens per head for rows of so many tokens: of a share never so few that the score has no choice."""

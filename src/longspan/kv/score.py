@@ -52,6 +52,10 @@ class Judge(ABC):
     def score(self, kv: KV, look: Look) -> Tensor:
         """Score [B, G, S] as a score does, all queries learned."""
 
+    def ready(self, length_B: Tensor) -> bool:
+        """Whether it can judge texts of these lengths by what it has learned."""
+        return True
+
     def keep(self, pos_BGS: Tensor) -> None:
         """Forget all tokens but those at these positions, sorted in each head, EMPTY in front."""
         return
@@ -75,7 +79,10 @@ class Judge(ABC):
 
 @runtime_checkable
 class Judging(Protocol):
-    """A score that remembers what it saw, or differs from layer to layer: settings that open a judge."""
+    """A score that remembers what it saw, or differs from layer to layer: settings that open a judge.
+
+    One with `rehearsal` has the text read again, and its judges learn from the queries of that too.
+    """
 
     @property
     def window(self) -> int:
@@ -104,6 +111,13 @@ class ByWindow:
         """Remember the queries of a call."""
         if self._score.window and (self._decoding or look.moment != "token"):
             self._recent.append(look.q_BHTD, look.q_BT)
+
+    def rehearse(self, kv: KV, look: Look) -> None:
+        """Nothing is learned from a text that is read again."""
+
+    def ready(self, length_B: Tensor) -> bool:
+        """It always is."""
+        return True
 
     def score(self, kv: KV, look: Look) -> Tensor:
         """Score all that is stored."""
@@ -153,6 +167,16 @@ class ByLearning:
         self._held.append((look.q_BHTD.clone(), look.q_BT))
         if sum(q_BT.shape[1] for _, q_BT in self._held) > 2 * SPARE:
             self._learn(stored(), look, SPARE)
+
+    def rehearse(self, kv: KV, look: Look) -> None:
+        """Learn from a part of the text that is read again."""
+        self._judge.learn(kv, look)
+        read_B = (look.q_BT != EMPTY).sum(1)
+        self._learned_B = self._learned_B.maximum((look.q_BT.amax(1) + 1 - read_B).clamp_min(0))
+
+    def ready(self, length_B: Tensor) -> bool:
+        """Whether the judge has learned enough."""
+        return self._judge.ready(length_B)
 
     def score(self, kv: KV, look: Look) -> Tensor:
         """Score all that is stored, everything learned."""

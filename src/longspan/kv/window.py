@@ -55,6 +55,12 @@ class WindowStore:
         if self._dropped and self._buffer.length < self.window - 1 + self._pads:
             raise NotRewindable(f"the sliding window of {self.window} tokens to roll back to is gone")
 
+    def copy(self) -> WindowStore:
+        """Another store that goes on from here."""
+        other = WindowStore(self.window)
+        other.load(self.state())
+        return other
+
     def nbytes(self) -> int:
         """Bytes held."""
         return self._buffer.nbytes()

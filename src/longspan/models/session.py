@@ -22,6 +22,7 @@ from longspan.core.types import (
     KVPolicy,
     Layer,
     Moment,
+    Rehearsal,
     Rotation,
     Store,
     Watch,
@@ -72,6 +73,8 @@ class Session:
         self._pos_BT = torch.empty(0)
         self._expected = length
         self._blended = False
+        self._rehearsed: list[int] = []
+        """Of each row, how many of its first tokens were read a second time."""
         self._length = max(length, min(settled_length(model.get_decoder(), kind) for kind in self._kinds))
         self._rotations = self._spectra(self._length)
 
@@ -253,6 +256,8 @@ class Session:
         device = self._model.device
         self._history.append((snapshot.text_BT.to(device), snapshot.pos_BT.to(device)))
         self._restored = dict(snapshot.layers)
+        if self._rehearsal("prompt_end", snapshot.pos_BT) is not None:
+            self._rehearsed = (snapshot.pos_BT.amax(1) + 1).tolist()
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int) -> Tensor:
         """Store a layer's new keys and values, attend, let the store learn: output [B, H, T, D]."""
@@ -300,6 +305,7 @@ class Session:
         if self._history and profile_of(before) != profile_of(self._rotations):
             text_BT, pos_BT = self._text()
             self._history.clear()
+            self._rehearsed = []
             self._stores.clear()
             self._restored.clear()
             self._read(text_BT, pos_BT, CHUNK, silent)
@@ -310,13 +316,15 @@ class Session:
     def _next_B(self) -> Tensor:
         return torch.stack([pos.amax(1) for _, pos in self._history[-1:]]).amax(0) + 1
 
-    def _padded(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    def _padded(self, prompts: Sequence[Sequence[int]], stored_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Tokens and positions [B, T] of prompts behind so many tokens of each row; None: all that were read."""
         most = max(len(prompt) for prompt in prompts)
         text_BT = torch.tensor([[0] * (most - len(prompt)) + list(prompt) for prompt in prompts])
         index_T = torch.arange(most)
         pad_B1 = torch.tensor([[most - len(prompt)] for prompt in prompts])
-        start_B1 = self._next_B().cpu()[:, None] if self._history else torch.zeros_like(pad_B1)
-        pos_BT = torch.where(index_T >= pad_B1, index_T - pad_B1 + start_B1, EMPTY)
+        if stored_B is None:
+            stored_B = self._next_B() if self._history else torch.zeros(len(prompts), dtype=torch.long)
+        pos_BT = torch.where(index_T >= pad_B1, index_T - pad_B1 + stored_B.cpu()[:, None], EMPTY)
         return text_BT.to(self._model.device), pos_BT.to(self._model.device)
 
     def _read(self, text_BT: Tensor, pos_BT: Tensor, chunk: int, progress: Progress) -> Tensor:
@@ -324,9 +332,45 @@ class Session:
         for start in range(0, total, chunk):
             end = min(start + chunk, total)
             moment: Moment = "prompt_end" if end == total else "chunk"
-            logits_BTV = self._forward(text_BT[:, start:end], pos_BT[:, start:end], moment, keep=1)
+            first = start
+            if (rehearsal := self._rehearsal(moment, pos_BT[:, start:end])) is not None:
+                first = end - 1
+                if start < first:
+                    self._forward(text_BT[:, start:first], pos_BT[:, start:first], "chunk", keep=1)
+                self._rehearse(rehearsal, progress)
+            logits_BTV = self._forward(text_BT[:, first:end], pos_BT[:, first:end], moment, keep=1)
             progress("prefill", end * text_BT.shape[0], total * text_BT.shape[0], "tokens")
         return logits_BTV[:, -1]
+
+    def _rehearsal(self, moment: Moment, pos_BT: Tensor) -> Rehearsal | None:
+        """How the text is read again before the last of the tokens at these positions; None: it is not."""
+        asks = getattr(self.method.kv, "rehearsal", None)
+        return None if asks is None else asks(moment, pos_BT.amax(1) + 1)
+
+    def _rehearse(self, rehearsal: Rehearsal, progress: Progress) -> None:
+        """Read again what was not yet, and forget that; layers with a sliding window do it on a copy."""
+        if not self._history:
+            return
+        text_BT, pos_BT = self._text()
+        rows = [text_T[pos_T != EMPTY].tolist() for text_T, pos_T in zip(text_BT, pos_BT, strict=True)]
+        firsts = self._rehearsed or [0] * len(rows)
+        length_B = torch.tensor([len(row) for row in rows], device=self._model.device)
+        total = max(len(row) - first for row, first in zip(rows, firsts, strict=True))
+        windows = {index: store for index, store in self._stores.items() if isinstance(store, WindowStore)}
+        for at in range(0, total, rehearsal.chunk):
+            starts = [first + at for first in firsts]
+            parts = [
+                row[max(0, start - rehearsal.lead) : start + rehearsal.chunk] if start < len(row) else []
+                for row, start in zip(rows, starts, strict=True)
+            ]
+            self._stores |= {index: store.copy() for index, store in windows.items()}
+            self._forward(*self._padded(parts, length_B), "rehearsal", keep=1)
+            self._history.pop()
+            self._stores |= windows
+            for index in self._stores.keys() - windows.keys():
+                self._stores[index].truncate(length_B)
+            progress("rehearse", min(at + rehearsal.chunk, total), total, "tokens")
+        self._rehearsed = [len(row) for row in rows]
 
     def _forward(self, text_BT: Tensor, pos_BT: Tensor, moment: Moment, *, keep: int) -> Tensor:
         self._pos_BT, self._moment, self._angles = pos_BT, moment, {}
@@ -365,7 +409,7 @@ class Session:
         self._load(layer)
         positions, pattern = (Plain(), Dense()) if window else (self.method.positions, self.method.pattern)
         prompt, token = Page(layer, positions, pattern, scale), Page(layer, positions, Dense(), scale)
-        self._pages[layer.index] = {"chunk": prompt, "prompt_end": prompt, "token": token}
+        self._pages[layer.index] = {"chunk": prompt, "prompt_end": prompt, "token": token, "rehearsal": prompt}
         if self._source is not None:
             self._take_over(layer, query, self._source)
 
