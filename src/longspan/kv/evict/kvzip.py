@@ -9,6 +9,7 @@ from torch import Tensor
 
 from longspan.core.errors import InputError
 from longspan.core.types import EMPTY, KV, Layer, Look, NotRewindable, Rehearsal
+from longspan.kv.recent import LookBack
 from longspan.kv.score import Judge
 from longspan.kv.state import State
 from longspan.kv.tally import Tally
@@ -20,30 +21,52 @@ QUERIES = 64
 class _Recalled(Judge):
     """The greatest attention that each stored token received while the text was read again."""
 
-    def __init__(self, sinks: int) -> None:
-        self._sinks = sinks
+    def __init__(self, policy: KVzip) -> None:
+        self._policy = policy
         self._tally = Tally()
-        self._rehearsed_B: Tensor | None = None
+        self._read_B: Tensor | None = None
+        """How much of each row's text was read again."""
 
     def learn(self, kv: KV, look: Look) -> None:
-        """Take the greatest weight of these queries, of all that share a head, for the tokens before them."""
-        most_BGS = self._tally.at(kv.pos_BGS)
+        """Take the greatest weight that any of these queries, which read the text on, gives the tokens they read."""
+        running_BT = look.q_BT != EMPTY
+        read_B = torch.zeros_like(look.q_BT[:, 0]) if self._read_B is None else self._read_B
+        most_BGS, self._read_B = self._tally.at(kv.pos_BGS), read_B.clone()
+        for row, (read, count) in enumerate(zip(read_B.tolist(), running_BT.sum(1).tolist(), strict=True)):
+            if count:
+                at, own = slice(row, row + 1), slice(look.q_BT.shape[1] - count, None)
+                first = read - min(self._policy.lead, read)
+                self._read_B[row] = first + count
+                part = KV(kv.k_BGSD[at], kv.v_BGSD[at], kv.pos_BGS[at])
+                one = LookBack(look, look.q_BHTD[at, :, own], look.q_BT[at, own])
+                most_BGS[at] = self._most(part, one, first, first + count, most_BGS[at])
+        self._tally.put(kv.pos_BGS, most_BGS)
+
+    def _most(self, kv: KV, look: LookBack, first: int, end: int, most_1GS: Tensor) -> Tensor:
+        """The weights [1, G, S] with those of the tokens at `first` to before `end` raised to what the queries give."""
+        pos_1GS, now = kv.pos_BGS, int(look.q_BT[0, 0])
+        judged_1GS = (first <= pos_1GS) & (pos_1GS < end)
+        seen_1GS = judged_1GS | (pos_1GS >= now) | ((pos_1GS >= 0) & (pos_1GS < self._policy.sinks))
+        slots = seen_1GS[0].any(0).nonzero()[:, 0]
+        part = KV(kv.k_BGSD[:, :, slots], kv.v_BGSD[:, :, slots], pos_1GS[:, :, slots])
+        most_1GN = most_1GS[:, :, slots]
         for start in range(0, look.q_BT.shape[1], QUERIES):
             block = slice(start, start + QUERIES)
-            weights_BHTS = look.weights(look.q_BHTD[:, :, block], look.q_BT[:, block], kv)
-            most_BGS = most_BGS.maximum(weights_BHTS.amax(2).reshape(*most_BGS.shape[:2], -1, len(kv)).amax(2))
-        length_B = look.q_BT.amax(1) + 1 - (look.q_BT != EMPTY).sum(1)
-        known_B = torch.zeros_like(length_B) if self._rehearsed_B is None else self._rehearsed_B
-        self._rehearsed_B = known_B.maximum(length_B)
-        self._tally.put(kv.pos_BGS, most_BGS.masked_fill(kv.pos_BGS >= self._rehearsed_B[:, None, None], 0.0))
+            logits_1HTN = look.logits(look.q_BHTD[:, :, block], look.q_BT[:, block], part)
+            logits_1HTN -= logits_1HTN.logsumexp(-1, keepdim=True)
+            most_1HN = logits_1HTN.amax(2).exp()
+            most_1GN = most_1GN.maximum(most_1HN.reshape(*most_1GN.shape[:2], -1, len(slots)).amax(2))
+        raised_1GS = most_1GS.clone()
+        raised_1GS[:, :, slots] = most_1GN
+        return torch.where(judged_1GS, raised_1GS, most_1GS)
 
     def ready(self, length_B: Tensor) -> bool:
         """Whether all but the last of so many tokens have been read again."""
-        return self._rehearsed_B is not None and bool((self._rehearsed_B + 1 >= length_B).all())
+        return self._read_B is not None and bool((self._read_B + 1 >= length_B).all())
 
     def score(self, kv: KV, look: Look) -> Tensor:
         """Score by these weights, the first tokens and the very last above all."""
-        kept_BGS = (kv.pos_BGS < self._sinks) | (kv.pos_BGS == kv.pos_BGS[..., -1:])
+        kept_BGS = (kv.pos_BGS < self._policy.sinks) | (kv.pos_BGS == kv.pos_BGS[..., -1:])
         return self._tally.at(kv.pos_BGS).masked_fill(kept_BGS, float("inf"))
 
     def keep(self, pos_BGS: Tensor) -> None:
@@ -63,21 +86,21 @@ class _Recalled(Judge):
 
     def state(self) -> dict[str, Tensor]:
         """The weights, and how much was read again."""
-        return {} if self._rehearsed_B is None else {"rehearsed": self._rehearsed_B, **self._tally.state()}
+        return {} if self._read_B is None else {"read": self._read_B, **self._tally.state()}
 
     def load(self, state: State) -> None:
         """Take them over."""
         if state:
-            self._rehearsed_B = state["rehearsed"]
+            self._read_B = state["read"]
             self._tally.load(state)
 
 
 @dataclass(frozen=True, slots=True)
 class KVzip:
     """KVzip: keep the tokens that reading the text a second time attends to most, whatever will be asked. https://arxiv.org/abs/2505.23416
-    Differs from the paper: the text is read again as it is, without an instruction to repeat it; weights are shares of
-    all that is stored, not of a chunk alone, so that rows of a batch are judged together; use split=adakv for heads of
-    different budgets, which are shared out within a layer, not over all of them.
+    Differs from the paper: the text is read again as it is, without an instruction to repeat it; use split=adakv for
+    heads of different budgets, which are shared out within a layer, not over all of them. As in its released code a
+    weight is the share of the attention to the chunk, to the first tokens and to what is read again.
     """
 
     chunk: int = 2000
@@ -107,4 +130,4 @@ class KVzip:
 
     def judge(self, layer: Layer) -> _Recalled:
         """Open what remembers these weights."""
-        return _Recalled(self.sinks)
+        return _Recalled(self)
