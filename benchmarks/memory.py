@@ -219,11 +219,11 @@ def reply(model: Model, session: Session, question: list[int], most: int) -> str
     return model.decode(said)
 
 
-def families(model: Model, found: Found, length: int, samples: int, ways: list[str]) -> None:
+def families(model: Model, found: Found, length: int, samples: range, ways: list[str]) -> None:
     """RULER's tasks, the question asked after the text was compressed, with the methods named."""
     for task in expand("ruler"):
         made = find(task)
-        for index in range(samples):
+        for index in samples:
             ask = Ask(task, repr(made), length, index, 0, lambda text, start="": len(_chat(model, text, start)))
             sample: Sample = made.make(ask)
             messages = [("user", sample.before + sample.context, sample.after)]
@@ -291,6 +291,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=4, help="texts of each kind")
     parser.add_argument("--needles", type=int, default=20, help="questions of each kind, over all texts")
     parser.add_argument("--samples", type=int, default=2, help="of each family")
+    parser.add_argument("--skip", type=int, default=0, help="of these samples, the first")
     parser.add_argument("--method", action="append", default=[], help="of families: a method string")
     parser.add_argument("--when", choices=("agnostic", "aware", "both"), default="both", help="of quality")
     parser.add_argument("--task", choices=("needle", "key_value", "both"), default="both", help="of quality")
@@ -304,7 +305,7 @@ def main() -> None:
     if asked.part == "one":
         return print(json.dumps(one(model, asked.length, *asked.method)))
     if asked.part == "families":
-        return families(model, found, asked.length, asked.samples, ["", *asked.method])
+        return families(model, found, asked.length, range(asked.skip, asked.samples), ["", *asked.method])
     compared = [each for each in every(asked.length) if any(name in each[0] for name in asked.only or [""])]
     when = ("agnostic", "aware") if asked.when == "both" else (asked.when,)
     tasks = ("needle", "key_value") if asked.task == "both" else (asked.task,)
