@@ -257,7 +257,7 @@ class Session:
         self._history.append((snapshot.text_BT.to(device), snapshot.pos_BT.to(device)))
         self._restored = dict(snapshot.layers)
         if self._rehearsal("prompt_end", snapshot.pos_BT) is not None:
-            self._rehearsed = (snapshot.pos_BT.amax(1) + 1).tolist()
+            self._rehearsed = snapshot.pos_BT.amax(1).tolist()
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int) -> Tensor:
         """Store a layer's new keys and values, attend, let the store learn: output [B, H, T, D]."""
