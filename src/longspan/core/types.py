@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -254,8 +254,7 @@ class KVPolicy(Protocol):
     """What happens to stored tokens: settings only, state lives in the stores it opens.
 
     A policy with a true `whole` gives back every token it was given, whatever the query, and can so hold the tokens
-    that another one keeps. One with `rehearsal(moment, length_B)` says whether, and how, texts of such lengths are read
-    again before the last token of a call.
+    that another one keeps.
     """
 
     @property
@@ -264,6 +263,17 @@ class KVPolicy(Protocol):
 
     def open(self, layer: Layer) -> Store:
         """Open an empty store for one layer of one session."""
+
+
+@runtime_checkable
+class Rehearsing(KVPolicy, Protocol):
+    """A policy that may have a text read a second time before tokens of it are given up."""
+
+    def rehearsal(self, moment: Moment, length_B: Tensor) -> Rehearsal | None:
+        """How texts that have grown so long are read again before the last token of a call; None: they are not."""
+
+    def rehearsed(self, stores: Sequence[Any], length_B: Tensor) -> None:
+        """All texts were read again in the stores of every layer; their last tokens come next, up to `length_B`."""
 
 
 class Glance(Protocol):

@@ -15,6 +15,7 @@ from longspan.kv.full import Full
 from longspan.kv.merge.drop import Drop
 from longspan.kv.run import Run, best, joined, runs
 from longspan.kv.score import Judging, Score, opened
+from longspan.kv.split.pooled import thresholds
 from longspan.kv.split.uniform import Uniform
 from longspan.kv.state import State, number, part_of, portable, under
 
@@ -49,6 +50,7 @@ class EvictionStore:
         self._stores: Sequence[Store] = [policy.keep.open(replace(layer, expected=0))]
         self._judge = opened(policy.score, layer, decoding=policy.every > 0)
         self._decoded = 0
+        self._threshold_B: Tensor | None = None
         self._length_B = torch.zeros(1, dtype=torch.long, device=layer.device)
         self._prompt_B = self._evicted_B = self._length_B
         # a split that does not fit the model says so now, and not when the prompt has been read
@@ -95,6 +97,17 @@ class EvictionStore:
         self._length_B = self._length_B.minimum(length_B)
         self._prompt_B = self._prompt_B.minimum(length_B)
         self._decoded = int((length_B - self._prompt_B)[0])
+
+    def scores(self) -> Tensor:
+        """What all stored tokens are worth [B, G, S], by what has been learned so far; minus infinity where none is."""
+        nothing = torch.empty(0)
+        parts = [part for store in self._stores for part in store.read(nothing, nothing)]
+        kv = joined(parts, len(self._length_B), self._layer.num_kv_heads)
+        return self._judge.known(kv).masked_fill(kv.pos_BGS == EMPTY, float("-inf"))
+
+    def draw(self, threshold_B: Tensor) -> None:
+        """At the next eviction keep what is worth so much in each row, whatever a head's budget."""
+        self._threshold_B = threshold_B
 
     def nbytes(self) -> int:
         """Bytes held, what the score remembers included."""
@@ -152,6 +165,8 @@ class EvictionStore:
 
     def _counts(self, score_BGS: Tensor, budgets: list[int]) -> Tensor:
         """Tokens [B, G] that each head may keep."""
+        if self._threshold_B is not None:
+            return (score_BGS >= self._threshold_B[:, None, None]).sum(-1)
         split, layer, length_B = self._policy.split, self._layer, self._length_B.to(score_BGS.device)
         if len(set(budgets)) == 1:
             return split(score_BGS, budgets[0], layer, length_B)
@@ -202,6 +217,11 @@ class Eviction:
             )
         if self.every < 0:
             raise InputError(f"every is {self.every} tokens; give 0 (never while decoding) or more")
+        if hasattr(self.split, "pooled") and not hasattr(self.score, "rehearsal"):
+            raise InputError(
+                f"split=pooled compares all layers, and {type(self.score).__name__} is known of one after the other: "
+                "take kvzip, or split=adakv"
+            )
         if self.every and hasattr(self.score, "rehearsal"):
             raise InputError(
                 f"{type(self.score).__name__} judges a prompt by reading it again, and decoded tokens are not: leave "
@@ -221,6 +241,14 @@ class Eviction:
         found: Rehearsal | None = getattr(self.score, "rehearsal", None)
         fits = all(length <= budget for length, budget in zip(length_B.tolist(), self.budgets(length_B), strict=True))
         return found if self.evicts(moment) and not fits else None
+
+    def rehearsed(self, stores: Sequence[EvictionStore], length_B: Tensor) -> None:
+        """All texts have been read again in every layer, and each will be so long when its last token comes."""
+        if hasattr(self.split, "pooled"):
+            budgets = [budget - 1 for budget in self.budgets(length_B)]  # beside the last token, which every head keeps
+            threshold_B = thresholds([store.scores() for store in stores], budgets)
+            for store in stores:
+                store.draw(threshold_B)
 
     def budgets(self, length_B: Tensor) -> list[int]:
         """Tokens per head for rows of so many tokens: of a share never so few that the score has no choice."""

@@ -23,6 +23,7 @@ from longspan.core.types import (
     Layer,
     Moment,
     Rehearsal,
+    Rehearsing,
     Rotation,
     Store,
     Watch,
@@ -344,8 +345,8 @@ class Session:
 
     def _rehearsal(self, moment: Moment, pos_BT: Tensor) -> Rehearsal | None:
         """How the text is read again before the last of the tokens at these positions; None: it is not."""
-        asks = getattr(self.method.kv, "rehearsal", None)
-        return None if asks is None else asks(moment, pos_BT.amax(1) + 1)
+        kv = self.method.kv
+        return kv.rehearsal(moment, pos_BT.amax(1) + 1) if isinstance(kv, Rehearsing) else None
 
     def _rehearse(self, rehearsal: Rehearsal, progress: Progress) -> None:
         """Read again what was not yet, and forget that; layers with a sliding window do it on a copy."""
@@ -371,6 +372,8 @@ class Session:
                 self._stores[index].truncate(length_B)
             progress("rehearse", min(at + rehearsal.chunk, total), total, "tokens")
         self._rehearsed = [len(row) for row in rows]
+        if isinstance(self.method.kv, Rehearsing):
+            self.method.kv.rehearsed([self._stores[i] for i in sorted(self._stores.keys() - windows)], length_B + 1)
 
     def _forward(self, text_BT: Tensor, pos_BT: Tensor, moment: Moment, *, keep: int) -> Tensor:
         self._pos_BT, self._moment, self._angles = pos_BT, moment, {}

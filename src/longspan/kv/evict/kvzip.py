@@ -64,10 +64,13 @@ class _Recalled(Judge):
         """Whether all but the last of so many tokens have been read again."""
         return self._read_B is not None and bool((self._read_B + 1 >= length_B).all())
 
+    def known(self, kv: KV) -> Tensor:
+        """Score by these weights, the first tokens above all."""
+        return self._tally.at(kv.pos_BGS).masked_fill(kv.pos_BGS < self._policy.sinks, float("inf"))
+
     def score(self, kv: KV, look: Look) -> Tensor:
-        """Score by these weights, the first tokens and the very last above all."""
-        kept_BGS = (kv.pos_BGS < self._policy.sinks) | (kv.pos_BGS == kv.pos_BGS[..., -1:])
-        return self._tally.at(kv.pos_BGS).masked_fill(kept_BGS, float("inf"))
+        """Score by what is known, and the very last token, which was not read again, above all."""
+        return self.known(kv).masked_fill(kv.pos_BGS == kv.pos_BGS[..., -1:], float("inf"))
 
     def keep(self, pos_BGS: Tensor) -> None:
         """Forget the weights of other tokens."""
@@ -98,9 +101,9 @@ class _Recalled(Judge):
 @dataclass(frozen=True, slots=True)
 class KVzip:
     """KVzip: keep the tokens that reading the text a second time attends to most, whatever will be asked. https://arxiv.org/abs/2505.23416
-    Differs from the paper: the text is read again as it is, without an instruction to repeat it; use split=adakv for
-    heads of different budgets, which are shared out within a layer, not over all of them. As in its released code a
-    weight is the share of the attention to the chunk, to the first tokens and to what is read again.
+    Differs from the paper: the text is read again as it is, without an instruction to repeat it. As in its released
+    code a weight is the share of the attention to the chunk, to the first tokens and to what is read again. Heads of
+    all layers compete for one budget in the paper: add split=pooled for that.
     """
 
     chunk: int = 2000
