@@ -7,9 +7,12 @@ import torch
 
 from longspan.core.errors import InputError
 from longspan.core.types import NotRewindable
+from longspan.kv.evict.keydiff import KeyDiff
 from longspan.kv.evict.kvzip import KVzip
+from longspan.kv.evict.snapkv import SnapKV
 from longspan.kv.eviction import Eviction
 from longspan.kv.full import Full
+from longspan.kv.split.pooled import Pooled
 from longspan.models.method import Method
 from longspan.models.session import Session
 from longspan.models.tiny import tiny
@@ -109,6 +112,23 @@ def test_another_session_reads_again_only_what_none_has(passes):
         passes.clear()
         whole.fork(kv=method.kv, again=5).close()
         assert again(passes) == [[text[:16]], [text[13:32]], [text[29:39]]]
+
+
+def test_heads_of_all_layers_compete_for_one_budget(kept_of):
+    rows = [list(range(2, 42)), list(range(50, 76)), list(range(2, 12))]
+    with Session(tiny(), Method(kv=Eviction(SCORE, BUDGET, Pooled()))) as session:
+        session.prefill(rows, chunk=16)
+        kept = [kept_of(session._stores[index], len(rows), 2) for index in range(4)]
+    counts = [[[len(layer[row, head]) for head in range(2)] for layer in kept] for row in range(len(rows))]
+    assert [sum(map(sum, row)) for row in counts] == [8 * BUDGET, 8 * BUDGET, 8 * len(rows[2])]
+    assert len({sum(layer) for layer in counts[0]}) > 1
+    assert all(layer[row, head][-1] == len(rows[row]) - 1 for layer in kept for row, head in layer)
+
+
+@pytest.mark.parametrize("score", [KeyDiff(), SnapKV(window=4)])
+def test_scores_of_one_layer_after_the_other_cannot_be_pooled(score):
+    with pytest.raises(InputError, match="take kvzip, or split=adakv"):
+        Eviction(score, BUDGET, Pooled())
 
 
 @pytest.mark.parametrize("chunks", [False, True])
