@@ -118,6 +118,8 @@ def families(found: Mapping[str, Any]) -> Iterator[str]:
         if key.startswith("family "):
             _, task, index, method = key.split(" ", 3)
             runs.setdefault(method, {})[task.removeprefix("ruler/"), index] = value
+    best = sorted(runs, key=lambda method: -statistics.fmean(value["score"] for value in runs[method].values()))
+    runs = {method: runs[method] for method in best}
     yield "| method | bytes | samples | mean | of full | difference and its 95 % interval |"
     yield "|---" * 6 + "|"
     for method, run in runs.items():
