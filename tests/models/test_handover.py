@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from longspan.core.errors import InputError
 from longspan.core.types import NotRewindable
+from longspan.kv.full import Full
+from longspan.kv.retrieve.infllm import InfLLM
 from longspan.models.method import Method
 from longspan.models.session import Session
 from longspan.models.tiny import tiny
@@ -176,7 +180,12 @@ def test_only_a_new_session_can_be_restored():
             session.restore(session.save())
 
 
-def test_a_method_that_cannot_hand_its_tokens_over_is_named():
+def test_a_method_that_cannot_hand_its_tokens_over_is_named(monkeypatch):
+    def unfinished(policy, layer):
+        full = Full().open(layer)
+        return SimpleNamespace(**{name: getattr(full, name) for name in ("append", "read", "observe", "nbytes")})
+
+    monkeypatch.setattr(InfLLM, "open", unfinished)
     with Session(tiny(), Method.parse("kv=infllm")) as session:
         session.prefill([text(63)])
         with pytest.raises(InputError, match="InfLLM cannot hand its stored tokens over"):

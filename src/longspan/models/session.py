@@ -15,7 +15,6 @@ from longspan.core.errors import InputError
 from longspan.core.progress import Progress, silent
 from longspan.core.rotate import sharpen
 from longspan.core.types import (
-    EMPTY,
     KV,
     Draft,
     Ends,
@@ -23,7 +22,6 @@ from longspan.core.types import (
     Layer,
     Moment,
     Rehearsal,
-    Rehearsing,
     Rotation,
     Store,
     Watch,
@@ -32,12 +30,14 @@ from longspan.kv.reuse.blend import PUBLISHED, CacheBlend
 from longspan.kv.reuse.snapshot import Snapshot, profile_of
 from longspan.kv.state import portable
 from longspan.kv.window import WindowStore
-from longspan.models import takeover
+from longspan.models import rehearse, takeover
 from longspan.models.blend import Blending, Piece, check
 from longspan.models.branches import Branches
 from longspan.models.finite import non_finite
 from longspan.models.fork import opened, stored, turned
+from longspan.models.lend import lent
 from longspan.models.method import Method
+from longspan.models.padding import padded, rows_of
 from longspan.models.rotary import SHARED, angles_at, layer_types, read_rope, settled_length
 from longspan.pattern.dense import Dense
 from longspan.position.plain import Plain
@@ -212,18 +212,7 @@ class Session:
     def ends(self) -> Ends:
         """Lend both ends of the model and the tokens of its last layer, as long as nothing more is read."""
         last = max(self._stores)
-        store, page = self._stores[last], self._pages[last]["token"]
-
-        def look(q_BHTD: Tensor, q_BT: Tensor) -> Tensor:
-            return attend(page, q_BHTD, q_BT, (replace(part, new=0) for part in store.read(q_BHTD, q_BT)))
-
-        return Ends(
-            embed=self._model.get_input_embeddings(),
-            head=lambda x_BTC: self._model.get_output_embeddings()(x_BTC).float(),
-            attend=look,
-            layer=page.layer,
-            read=max(self.tokens),
-        )
+        return lent(self._model, self._stores[last], self._pages[last]["token"], read=max(self.tokens))
 
     def close(self) -> None:
         """Give back what the session holds, as the end of its `with` block does."""
@@ -257,7 +246,7 @@ class Session:
         device = self._model.device
         self._history.append((snapshot.text_BT.to(device), snapshot.pos_BT.to(device)))
         self._restored = dict(snapshot.layers)
-        if self._rehearsal("prompt_end", snapshot.pos_BT) is not None:
+        if rehearse.wanted(self.method.kv, "prompt_end", snapshot.pos_BT) is not None:
             self._rehearsed = snapshot.pos_BT.amax(1).tolist()
 
     def attend(self, module: Any, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int) -> Tensor:
@@ -319,14 +308,9 @@ class Session:
 
     def _padded(self, prompts: Sequence[Sequence[int]], stored_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Tokens and positions [B, T] of prompts behind so many tokens of each row; None: all that were read."""
-        most = max(len(prompt) for prompt in prompts)
-        text_BT = torch.tensor([[0] * (most - len(prompt)) + list(prompt) for prompt in prompts])
-        index_T = torch.arange(most)
-        pad_B1 = torch.tensor([[most - len(prompt)] for prompt in prompts])
         if stored_B is None:
             stored_B = self._next_B() if self._history else torch.zeros(len(prompts), dtype=torch.long)
-        pos_BT = torch.where(index_T >= pad_B1, index_T - pad_B1 + stored_B.cpu()[:, None], EMPTY)
-        return text_BT.to(self._model.device), pos_BT.to(self._model.device)
+        return padded(prompts, stored_B, self._model.device)
 
     def _read(self, text_BT: Tensor, pos_BT: Tensor, chunk: int, progress: Progress) -> Tensor:
         total, logits_BTV = text_BT.shape[1], torch.empty(0)
@@ -334,7 +318,7 @@ class Session:
             end = min(start + chunk, total)
             moment: Moment = "prompt_end" if end == total else "chunk"
             first = start
-            if (rehearsal := self._rehearsal(moment, pos_BT[:, start:end])) is not None:
+            if (rehearsal := rehearse.wanted(self.method.kv, moment, pos_BT[:, start:end])) is not None:
                 first = end - 1
                 if start < first:
                     self._forward(text_BT[:, start:first], pos_BT[:, start:first], "chunk", keep=1)
@@ -343,37 +327,17 @@ class Session:
             progress("prefill", end * text_BT.shape[0], total * text_BT.shape[0], "tokens")
         return logits_BTV[:, -1]
 
-    def _rehearsal(self, moment: Moment, pos_BT: Tensor) -> Rehearsal | None:
-        """How the text is read again before the last of the tokens at these positions; None: it is not."""
-        kv = self.method.kv
-        return kv.rehearsal(moment, pos_BT.amax(1) + 1) if isinstance(kv, Rehearsing) else None
-
     def _rehearse(self, rehearsal: Rehearsal, progress: Progress) -> None:
-        """Read again what was not yet, and forget that; layers with a sliding window do it on a copy."""
-        if not self._history:
-            return
-        text_BT, pos_BT = self._text()
-        rows = [text_T[pos_T != EMPTY].tolist() for text_T, pos_T in zip(text_BT, pos_BT, strict=True)]
-        firsts = self._rehearsed or [0] * len(rows)
+        """Read again what was not yet, and forget that."""
+        rows = rows_of(*self._text()) if self._history else []
         length_B = torch.tensor([len(row) for row in rows], device=self._model.device)
-        total = max(len(row) - first for row, first in zip(rows, firsts, strict=True))
-        windows = {index: store for index, store in self._stores.items() if isinstance(store, WindowStore)}
-        for at in range(0, total, rehearsal.chunk):
-            starts = [first + at for first in firsts]
-            parts = [
-                row[max(0, start - rehearsal.lead) : start + rehearsal.chunk] if start < len(row) else []
-                for row, start in zip(rows, starts, strict=True)
-            ]
-            self._stores |= {index: store.copy() for index, store in windows.items()}
-            self._forward(*self._padded(parts, length_B), "rehearsal", keep=1)
+        for done, total, parts in rehearse.pieces(rows, self._rehearsed or [0] * len(rows), rehearsal):
+            with rehearse.forgotten(self._stores, length_B):
+                self._forward(*self._padded(parts, length_B), "rehearsal", keep=1)
             self._history.pop()
-            self._stores |= windows
-            for index in self._stores.keys() - windows.keys():
-                self._stores[index].truncate(length_B)
-            progress("rehearse", min(at + rehearsal.chunk, total), total, "tokens")
+            progress("rehearse", done, total, "tokens")
         self._rehearsed = [len(row) for row in rows]
-        if isinstance(self.method.kv, Rehearsing):
-            self.method.kv.rehearsed([self._stores[i] for i in sorted(self._stores.keys() - windows)], length_B + 1)
+        rehearse.tell(self.method.kv, self._stores, length_B + 1)
 
     def _forward(self, text_BT: Tensor, pos_BT: Tensor, moment: Moment, *, keep: int) -> Tensor:
         self._pos_BT, self._moment, self._angles = pos_BT, moment, {}
