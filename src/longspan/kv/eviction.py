@@ -51,6 +51,8 @@ class EvictionStore:
         self._judge = opened(policy.score, layer, decoding=policy.every > 0)
         self._decoded = 0
         self._threshold_B: Tensor | None = None
+        self.worth_BGS = torch.empty(0)
+        """The scores of what was stored when a part of the text was last read again; minus infinity: no such token."""
         self._length_B = torch.zeros(1, dtype=torch.long, device=layer.device)
         self._prompt_B = self._evicted_B = self._length_B
         # a split that does not fit the model says so now, and not when the prompt has been read
@@ -69,7 +71,7 @@ class EvictionStore:
     def observe(self, look: Look) -> None:
         """Evict where the moment is one for it."""
         if look.moment == "rehearsal":
-            return self._judge.rehearse(self._stored(look), look)
+            return self._rehearse(look)
         decoding = look.moment == "token"
         self._judge.see(look, lambda: self._stored(look))
         before = self._decoded
@@ -97,13 +99,6 @@ class EvictionStore:
         self._length_B = self._length_B.minimum(length_B)
         self._prompt_B = self._prompt_B.minimum(length_B)
         self._decoded = int((length_B - self._prompt_B)[0])
-
-    def scores(self) -> Tensor:
-        """What all stored tokens are worth [B, G, S], by what has been learned so far; minus infinity where none is."""
-        nothing = torch.empty(0)
-        parts = [part for store in self._stores for part in store.read(nothing, nothing)]
-        kv = joined(parts, len(self._length_B), self._layer.num_kv_heads)
-        return self._judge.known(kv).masked_fill(kv.pos_BGS == EMPTY, float("-inf"))
 
     def draw(self, threshold_B: Tensor) -> None:
         """At the next eviction keep what is worth so much in each row, whatever a head's budget."""
@@ -133,6 +128,15 @@ class EvictionStore:
             self._stores = [Run.loaded(own, self._layer, self._policy.keep) for own in each]
         else:
             portable(self._stores[0], self._policy.keep).load(each[0])
+
+    def _rehearse(self, look: Look) -> None:
+        """Learn from a part of the text that is read again, and note what all that was read before is worth now."""
+        kv = self._stored(look)
+        self._judge.rehearse(kv, look)
+        first_B = look.q_BT.amax(1) + 1 - (look.q_BT != EMPTY).sum(1)
+        length_B11 = self._length_B.maximum(first_B)[:, None, None]
+        gone_BGS = (kv.pos_BGS == EMPTY) | (kv.pos_BGS >= length_B11)
+        self.worth_BGS = self._judge.score(kv, look).masked_fill(gone_BGS, float("-inf"))
 
     def _due(self, moment: Moment, decoded: int) -> bool:
         every = self._policy.every
@@ -246,7 +250,7 @@ class Eviction:
         """All texts have been read again in every layer, and each will be so long when its last token comes."""
         if hasattr(self.split, "pooled"):
             budgets = [budget - 1 for budget in self.budgets(length_B)]  # beside the last token, which every head keeps
-            threshold_B = thresholds([store.scores() for store in stores], budgets)
+            threshold_B = thresholds([store.worth_BGS for store in stores], budgets)
             for store in stores:
                 store.draw(threshold_B)
 

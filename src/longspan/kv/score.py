@@ -56,10 +56,6 @@ class Judge(ABC):
         """Whether it can judge texts of these lengths by what it has learned."""
         return True
 
-    def known(self, kv: KV) -> Tensor:
-        """Score [B, G, S] by what it has learned from texts that were read again, and nothing else."""
-        raise NotImplementedError
-
     def keep(self, pos_BGS: Tensor) -> None:
         """Forget all tokens but those at these positions, sorted in each head, EMPTY in front."""
         return
@@ -123,10 +119,6 @@ class ByWindow:
         """It always is."""
         return True
 
-    def known(self, kv: KV) -> Tensor:
-        """Nothing is."""
-        raise NotImplementedError
-
     def score(self, kv: KV, look: Look) -> Tensor:
         """Score all that is stored."""
         return self._score(kv, LookBack(look, *self._recent.read()) if self._score.window else look)
@@ -185,10 +177,6 @@ class ByLearning:
     def ready(self, length_B: Tensor) -> bool:
         """Whether the judge has learned enough."""
         return self._judge.ready(length_B)
-
-    def known(self, kv: KV) -> Tensor:
-        """Score by what the judge has learned."""
-        return self._judge.known(kv)
 
     def score(self, kv: KV, look: Look) -> Tensor:
         """Score all that is stored, everything learned."""

@@ -64,13 +64,11 @@ class _Recalled(Judge):
         """Whether all but the last of so many tokens have been read again."""
         return self._read_B is not None and bool((self._read_B + 1 >= length_B).all())
 
-    def known(self, kv: KV) -> Tensor:
-        """Score by these weights, the first tokens above all."""
-        return self._tally.at(kv.pos_BGS).masked_fill(kv.pos_BGS < self._policy.sinks, float("inf"))
-
     def score(self, kv: KV, look: Look) -> Tensor:
-        """Score by what is known, and the very last token, which was not read again, above all."""
-        return self.known(kv).masked_fill(kv.pos_BGS == kv.pos_BGS[..., -1:], float("inf"))
+        """Score by these weights, the first tokens and those that were not read again above all."""
+        read_BGS = torch.zeros_like(kv.pos_BGS) if self._read_B is None else self._read_B[:, None, None]
+        always_BGS = (kv.pos_BGS < self._policy.sinks) | (kv.pos_BGS >= read_BGS)
+        return self._tally.at(kv.pos_BGS).masked_fill(always_BGS, float("inf"))
 
     def keep(self, pos_BGS: Tensor) -> None:
         """Forget the weights of other tokens."""
