@@ -31,11 +31,14 @@ COLUMNS = {
     "perplexity": "perplexity",
     "needles, question known": "needle aware",
     "key-value, question known": "key_value aware",
-    "prefill, tokens/s": "prefill_tok_s",
-    "decode, tokens/s": "decode_tok_s",
+    "prefill, tokens/s": "prefill",
+    "decode, tokens/s": "decode",
     "peak": "peak",
 }
-"""What a column is headed by, and what it shows of a way; those of which nothing was found are left out."""
+"""What a column is headed by, and what it shows of a way; those of which nothing was found are left out.
+
+Times of the full store stand in brackets.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,12 @@ class Row:
             return f"{100 * self.share:.0f} %" if self.share else ""
         if what == "perplexity":
             return f"{self.perplexity:.2f}" if self.perplexity else ""
-        if what in ("prefill_tok_s", "decode_tok_s", "peak"):
-            return _number(what, self.cost[what]) if self.cost else ""
+        if what in ("prefill", "decode"):
+            return f"{self.cost[f'{what}_tok_s']:.1f} ({self.cost[f'{what}_times']:.2f})" if self.cost else ""
+        if what == "peak":
+            return f"{self.cost['peak'] / 2**20:,.0f} MiB" if self.cost else ""
         right, losses = self.right.get(what), self.losses.get(what)
         return f"{sum(right)}/{len(right)} ({statistics.fmean(losses):.2f})" if right and losses else ""
-
-
-def _number(what: str, value: float) -> str:
-    return f"{value / 2**20:,.0f} MiB" if what == "peak" else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def rows(found: Mapping[str, Any], length: int) -> Iterator[Row]:
@@ -79,13 +80,15 @@ def rows(found: Mapping[str, Any], length: int) -> Iterator[Row]:
         if key.startswith("quality "):
             _, task, when, _, label = key.split(" ", 4)
             quality.setdefault(label, {}).setdefault(f"{task} {when}", []).append(value)
-    bytes_of = {
+    bytes_of = {key.removeprefix("cost "): value["nbytes"] for key, value in found.items() if key.startswith("cost ")}
+    bytes_of |= {
         label: statistics.fmean(each["nbytes"] for each in kinds["needle agnostic"])
         for label, kinds in quality.items()
         if "needle agnostic" in kinds
     }
     for label, _, method in every(length):
-        if kinds := quality.get(label):
+        kinds, cost = quality.get(label, {}), found.get(f"cost {label}", {})
+        if kinds or cost:
             losses = [each["loss"] for each in kinds.get("needle agnostic", []) if "loss" in each]
             yield Row(
                 label=label,
@@ -94,7 +97,7 @@ def rows(found: Mapping[str, Any], length: int) -> Iterator[Row]:
                 right={kind: [right for each in values for right in each["right"]] for kind, values in kinds.items()},
                 losses={kind: [loss for each in values for loss in each["losses"]] for kind, values in kinds.items()},
                 perplexity=math.exp(statistics.fmean(losses)) if losses else None,
-                cost=found.get(f"cost {label}", {}),
+                cost=cost,
             )
 
 
@@ -118,6 +121,8 @@ def families(found: Mapping[str, Any]) -> Iterator[str]:
         if key.startswith("family "):
             _, task, index, method = key.split(" ", 3)
             runs.setdefault(method, {})[task.removeprefix("ruler/"), index] = value
+    if not runs:
+        return
     best = sorted(runs, key=lambda method: -statistics.fmean(value["score"] for value in runs[method].values()))
     runs = {method: runs[method] for method in best}
     yield "| method | bytes | samples | mean | of full | difference and its 95 % interval |"
@@ -188,7 +193,7 @@ def main() -> None:
     if asked.picture:
         picture(table, asked.picture, asked.about)
     if not asked.json and not asked.picture:
-        print(markdown(table) if any(row.share for row in table) else "", *families(found), sep="\n")
+        print(*([markdown(table)] if table else []), *families(found), sep="\n")
 
 
 if __name__ == "__main__":
